@@ -1,0 +1,1 @@
+//! Empty stand-in for a crate that is only ever used on wasm.
