@@ -1,0 +1,170 @@
+//! Our own programs, run as a user would run them.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// The path of one of our binaries, built beside this test.
+///
+/// # Errors
+/// When it was not built: `cargo test` alone builds no other package's binaries.
+pub fn binary(name: &str) -> Result<PathBuf> {
+    let test = std::env::current_exe().context("a test has a path")?;
+    let folder = test.ancestors().nth(2).context("tests lie in PROFILE/deps")?;
+    let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    if !path.exists() {
+        bail!("{} is not there; build it first: cargo build --workspace --bins", path.display());
+    }
+    Ok(path)
+}
+
+/// A child process that is killed and reaped when the value is dropped.
+pub struct Process {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Process {
+    /// Starts a command with its standard output read line by line; at most 4,096 unread lines are kept.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn start(command: &mut Command) -> Result<Self> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("start {:?}", command.get_program()))?;
+        let stdout = child.stdout.take().context("stdout is piped")?;
+        let (sender, lines) = sync_channel(4096);
+        std::thread::Builder::new().name("child-stdout".into()).spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.try_send(line).is_err() {
+                    break;
+                }
+            }
+        })?;
+        Ok(Self { child, lines })
+    }
+
+    /// The next line of standard output.
+    ///
+    /// # Errors
+    /// When none comes within `limit` or the output has ended.
+    pub fn line(&self, limit: Duration) -> Result<String> {
+        match self.lines.recv_timeout(limit) {
+            Ok(line) => Ok(line),
+            Err(RecvTimeoutError::Timeout) => bail!("no line of output within {limit:?}"),
+            Err(RecvTimeoutError::Disconnected) => bail!("the output ended"),
+        }
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the end of the process.
+    ///
+    /// # Errors
+    /// When it has not ended within `limit`; it is killed then.
+    pub fn wait(mut self, limit: Duration) -> Result<ExitStatus> {
+        wait_for_exit(&mut self.child, limit)
+    }
+
+    /// Kills the process at once, as a crash would.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Already ended is fine; there is nobody to tell otherwise.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a command to its end and gives its status, standard output and standard error.
+///
+/// # Errors
+/// When it cannot start or does not end within `limit`.
+pub fn run(command: &mut Command, limit: Duration) -> Result<(ExitStatus, String, String)> {
+    let program = format!("{:?}", command.get_program());
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("start {program}"))?;
+    let stdout = child.stdout.take().context("stdout is piped")?;
+    let stderr = child.stderr.take().context("stderr is piped")?;
+    let out = read_aside("child-stdout", stdout)?;
+    let err = read_aside("child-stderr", stderr)?;
+    let status = wait_for_exit(&mut child, limit).with_context(|| program)?;
+    Ok((status, out.join().unwrap_or_default(), err.join().unwrap_or_default()))
+}
+
+fn read_aside(name: &str, mut from: impl Read + Send + 'static) -> Result<std::thread::JoinHandle<String>> {
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let mut bytes = Vec::new();
+        // A broken pipe ends the text; what came is still worth showing.
+        let _ = from.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })?;
+    Ok(thread)
+}
+
+#[expect(clippy::disallowed_methods, reason = "real processes live in real time")]
+fn wait_for_exit(child: &mut Child, limit: Duration) -> Result<ExitStatus> {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if Instant::now() >= end {
+            let _ = child.kill();
+            let _ = child.wait();
+            bail!("still running after {limit:?}");
+        }
+        // The standard library has no wait with a limit; this polls a process, it does not time anything.
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// The folder of the whole project.
+pub fn project_root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace")
+}
+
+/// Every Rust file below a folder, with its text.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn sources(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+                found.push((path, text));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
