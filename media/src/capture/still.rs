@@ -119,14 +119,14 @@ pub(crate) fn darkened(last: Option<&VideoFrame>, size: Size) -> VideoFrame {
     let black = if last.color.range == Range::Limited { 16 } else { 0 };
     let fade = |plane: usize, neutral: i32| -> Vec<u8> {
         let (columns, rows) = plane_size(last.size, plane);
-        let stride = last.planes[plane].stride;
+        let stride = last.planes[plane].stride.max(1);
         let rows = last.planes[plane].data.chunks(stride).take(rows);
         rows.flat_map(|row| row.iter().take(columns).map(|sample| (neutral + (i32::from(*sample) - neutral) / 3).clamp(0, 255) as u8)).collect()
     };
     let planes = [fade(0, black), fade(1, 128), fade(2, 128)];
-    let faded = VideoFrame::from_i420(last.timestamp, last.captured, last.size, last.color, planes);
-    // A picture whose planes are shorter than they claim would not survive here.
-    if faded.planes[0].data.len() == last.size.pixels() { faded } else { card(size) }
+    // The planes of a damaged picture are shorter than they claim.
+    let whole = planes[0].len() == last.size.pixels() && planes[1..].iter().all(|plane| plane.len() == last.size.pixels() / 4);
+    if whole { VideoFrame::from_i420(last.timestamp, last.captured, last.size, last.color, planes) } else { card(size) }
 }
 
 /// A card in dark grey, slightly lighter towards its middle: a viewer sees that something is there, and it costs nothing.
