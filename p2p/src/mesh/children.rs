@@ -1,0 +1,180 @@
+//! Taking in children as the upload allows, strong ones before weak ones.
+
+use std::time::{Duration, Instant};
+
+use super::event::NeighbourId;
+use super::{Mesh, Output};
+use crate::wire::control::NO_PATH;
+use crate::wire::{Control, Sequence};
+
+/// How long a child is safe from stronger ones.
+const SETTLED: Duration = Duration::from_secs(2);
+
+impl Mesh {
+    /// How many stripes we can push, over all children.
+    pub(super) fn places(&self) -> u16 {
+        self.upload.places(self.pace.0, self.modulus())
+    }
+
+    /// How many stripes we push.
+    pub(super) fn places_taken(&self) -> usize {
+        self.children.iter().filter_map(|id| self.neighbours.get(id)).map(|child| child.wants.count()).sum()
+    }
+
+    pub(super) fn on_subscribe(
+        &mut self,
+        now: Instant,
+        from: NeighbourId,
+        modulus: u8,
+        stripes: u32,
+        first: Sequence,
+        headers: bool,
+    ) {
+        let mut refused = 0u32;
+        for stripe in (0..modulus).filter(|stripe| stripes >> stripe & 1 == 1) {
+            let had = self
+                .neighbours
+                .get(&from)
+                .is_some_and(|child| child.wants.modulus() == modulus && child.wants.mask() >> stripe & 1 == 1);
+            if !had && !(self.may_push(from, modulus, stripe) && self.find_place(now, from)) {
+                refused |= 1 << stripe;
+                continue;
+            }
+            if let Some(child) = self.neighbours.get_mut(&from) {
+                child.wants.start(modulus, stripe, first);
+                child.child_since.get_or_insert(now);
+            }
+            if !self.children.contains(&from) {
+                self.children.push(from);
+            }
+        }
+        if let Some(child) = self.neighbours.get_mut(&from) {
+            child.wants.headers = headers;
+        }
+        if refused != 0 {
+            self.stats.stripes_rejected += u64::from(refused.count_ones());
+            self.send(from, Control::Reject { modulus, stripes: refused });
+        }
+        if refused != stripes {
+            self.rank_children();
+            self.forward_headers_to(from, first);
+            self.push_present(now, from, first);
+            self.gossip.tell_status(now);
+        }
+    }
+
+    /// Tells whether pushing this stripe to that neighbour makes sense at all.
+    fn may_push(&self, to: NeighbourId, modulus: u8, stripe: u8) -> bool {
+        if self.upload.is_forbidden() || self.neighbours.get(&to).is_none_or(|neighbour| neighbour.is_source()) {
+            return false;
+        }
+        if self.is_source() {
+            return true;
+        }
+        if modulus != self.modulus() {
+            // Dealt otherwise than ours: all of our stripes lead into it.
+            return self
+                .stripes
+                .iter()
+                .enumerate()
+                .all(|(stripe, ours)| ours.parent() != Some(to) && self.depth(stripe as u8) != NO_PATH);
+        }
+        let ours = self.stripes.get(usize::from(stripe));
+        ours.is_some_and(|ours| ours.parent() != Some(to)) && self.depth(stripe) != NO_PATH
+    }
+
+    /// Makes sure that one more stripe can be pushed, if need be by turning the weakest child away.
+    fn find_place(&mut self, now: Instant, newcomer: NeighbourId) -> bool {
+        if self.places_taken() < usize::from(self.places()) {
+            return true;
+        }
+        // A source decides by itself whom it pushes to.
+        if self.is_source() {
+            return false;
+        }
+        let Some(strength) = self.neighbours.get(&newcomer).map(|neighbour| neighbour.places()) else { return false };
+        let weakest = self
+            .children
+            .iter()
+            .filter_map(|&id| Some((id, self.neighbours.get(&id)?)))
+            .filter(|(_, child)| child.wants.count() > 0)
+            .filter(|(_, child)| child.child_since.is_some_and(|since| now.saturating_duration_since(since) >= SETTLED))
+            .min_by_key(|(_, child)| (child.places(), std::cmp::Reverse(child.rtt)))
+            .map(|(id, child)| (id, child.places(), child.wants.modulus(), child.wants.mask()));
+        let Some((weakest, places, modulus, mask)) = weakest else { return false };
+        // Only for someone clearly stronger, or children would push each other out for ever.
+        if weakest == newcomer || 2 * places >= strength {
+            return false;
+        }
+        let stripe = mask.trailing_zeros() as u8;
+        self.stop_stripes(weakest, modulus, 1 << stripe, Sequence(0));
+        self.stats.children_preempted += 1;
+        self.send(weakest, Control::Reject { modulus, stripes: 1 << stripe });
+        true
+    }
+
+    pub(super) fn on_unsubscribe(
+        &mut self,
+        now: Instant,
+        from: NeighbourId,
+        modulus: u8,
+        stripes: u32,
+        first: Sequence,
+    ) {
+        self.stop_stripes(from, modulus, stripes, first);
+        if self.is_source() {
+            self.seeding.declined(from, modulus, stripes, now);
+            self.assign_seeds(now);
+        }
+        self.gossip.tell_status(now);
+    }
+
+    /// Pushes these stripes to a neighbour no longer from some chunk on.
+    pub(super) fn stop_stripes(&mut self, from: NeighbourId, modulus: u8, stripes: u32, first: Sequence) {
+        let Some(child) = self.neighbours.get_mut(&from) else { return };
+        for stripe in (0..modulus).filter(|stripe| stripes >> stripe & 1 == 1) {
+            child.wants.stop(modulus, stripe, first);
+        }
+        let wants = &child.wants;
+        let have = &mut child.have;
+        child.pushes.retain(|queued| {
+            let keep = wants.covers(queued.sequence, queued.piece);
+            if !keep {
+                have.remove(queued.sequence, &crate::wire::PieceSet::single(queued.piece));
+            }
+            keep
+        });
+        self.rank_children();
+    }
+
+    /// Puts the strongest and nearest children first and forgets those that get nothing.
+    pub(super) fn rank_children(&mut self) {
+        let neighbours = &mut self.neighbours;
+        self.children.retain(|id| match neighbours.get_mut(id) {
+            Some(child) if child.wants.is_empty() => {
+                child.child_since = None;
+                false
+            }
+            child => child.is_some(),
+        });
+        self.children
+            .sort_by_key(|id| neighbours.get(id).map(|child| (std::cmp::Reverse(child.places()), child.rtt, *id)));
+    }
+
+    /// Sends a new child the headers of chunks that are on their way already.
+    pub(super) fn forward_headers_to(&mut self, to: NeighbourId, from: Sequence) {
+        let Some(child) = self.neighbours.get_mut(&to) else { return };
+        if !child.wants.headers {
+            return;
+        }
+        for chunk in self.window.iter().filter(|chunk| chunk.sequence >= from) {
+            let Some(meta) = chunk.meta else { continue };
+            let sequence = chunk.sequence;
+            let gets_some = (0..meta.pieces()).any(|piece| child.wants.covers(sequence, piece));
+            if gets_some && !child.have.has_header(sequence) {
+                child.have.insert_header(sequence);
+                self.outputs.push_back(Output::SendHeader { to, sequence });
+            }
+        }
+    }
+}

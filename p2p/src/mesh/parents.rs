@@ -1,0 +1,464 @@
+//! Who pushes which stripe to us: choosing parents, noticing silent ones, changing to better ones.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rand::RngExt;
+
+use super::Mesh;
+use super::estimate::Estimate;
+use super::event::NeighbourId;
+use super::neighbour::stripe_of;
+use super::start::Phase;
+use crate::wire::control::NO_PATH;
+use crate::wire::{Control, MAX_STRIPES, PieceSet, Role, Sequence};
+
+/// No viewer is further from the source.
+pub(super) const DEEPEST: u8 = 12;
+/// How often a better parent is looked for.
+pub(super) const IMPROVE: Duration = Duration::from_secs(2);
+/// How much nearer, in milliseconds, a parent must be to be worth a change.
+const WORTH: f64 = 30.0;
+/// How long a stripe looks for a viewer before it asks a source.
+const SOURCE_AFTER: Duration = Duration::from_millis(500);
+/// How long depths from before the loss of a parent still mean something.
+const DEPTHS_HOLD: Duration = Duration::from_millis(300);
+/// How long a refusal holds.
+const REFUSED: Duration = Duration::from_secs(1);
+/// Pieces that a parent may leave out before another is looked for.
+const SKIPS: f32 = 6.0;
+
+/// One of the stripes that chunks are dealt into, as seen by one of its receivers.
+#[derive(Debug)]
+pub(super) struct Stripe {
+    parent: Option<Parent>,
+    /// Our depth under the last parent: nobody below us was nearer to the source.
+    depth: u8,
+    orphan_since: Option<Instant>,
+    /// How long after its chunk was heard of a pushed piece comes.
+    delay: Estimate,
+    /// The newest chunk of which the parent delivered a piece.
+    latest: Option<Sequence>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Parent {
+    id: NeighbourId,
+    /// It pushes from this chunk on.
+    from: Sequence,
+    since: Instant,
+    delivered: Option<Instant>,
+    /// Pieces it left out, fading with those it delivered.
+    skips: f32,
+}
+
+impl Default for Stripe {
+    fn default() -> Self {
+        Self {
+            parent: None,
+            depth: NO_PATH,
+            orphan_since: None,
+            delay: Estimate::new(Duration::from_millis(60)),
+            latest: None,
+        }
+    }
+}
+
+impl Stripe {
+    pub(super) fn parent(&self) -> Option<NeighbourId> {
+        self.parent.map(|parent| parent.id)
+    }
+}
+
+/// What is to be expected of a missing piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// Nobody is going to push it.
+    Never,
+    /// It should have come by then.
+    By(Instant),
+}
+
+impl Mesh {
+    /// When a piece that was not skipped should be pushed to us.
+    pub(super) fn expected(&self, sequence: Sequence, piece: u16, heard: Instant) -> Expected {
+        let stripe = &self.stripes[usize::from(stripe_of(sequence, piece, self.modulus()))];
+        let Some(parent) = stripe.parent.filter(|parent| parent.from <= sequence) else { return Expected::Never };
+        let patience = stripe.delay.high().clamp(Duration::from_millis(60), Duration::from_millis(400));
+        // A new parent needs the way there and back first.
+        let begun = heard.max(parent.since + self.neighbours.get(&parent.id).map_or(Duration::ZERO, |it| it.rtt));
+        let overtaken = stripe.latest.is_some_and(|latest| latest > sequence);
+        Expected::By(begun + if overtaken { patience.min(Duration::from_millis(80)) } else { patience })
+    }
+
+    /// A neighbour delivered a piece.
+    pub(super) fn note_delivery(
+        &mut self,
+        now: Instant,
+        from: NeighbourId,
+        sequence: Sequence,
+        piece: u16,
+        since_heard: Duration,
+    ) {
+        let index = usize::from(stripe_of(sequence, piece, self.modulus()));
+        let Some(stripe) = self.stripes.get_mut(index) else { return };
+        let Some(parent) = stripe.parent.as_mut().filter(|parent| parent.id == from) else { return };
+        parent.delivered = Some(now);
+        parent.skips *= 0.9;
+        if sequence >= parent.from {
+            stripe.delay.add(since_heard);
+            stripe.latest = stripe.latest.max(Some(sequence));
+        }
+    }
+
+    /// Regular care: silent parents, orphans, better places.
+    pub(super) fn look_after_parents(&mut self, now: Instant) {
+        self.leave_silent_parents(now);
+        self.choose_parents(now);
+        if self.improve_at <= now {
+            let jitter = 0.75 + 0.5 * self.rng.random::<f64>();
+            self.improve_at = now + IMPROVE.mul_f64(jitter);
+            self.improve_one(now);
+        }
+    }
+
+    /// Finds a parent for every stripe that has none.
+    pub(super) fn choose_parents(&mut self, now: Instant) {
+        let mut chosen: BTreeMap<NeighbourId, u32> = BTreeMap::new();
+        for stripe in 0..self.modulus() {
+            let state = &mut self.stripes[usize::from(stripe)];
+            if state.parent.is_some() {
+                continue;
+            }
+            state.orphan_since.get_or_insert(now);
+            if let Some(id) = self.best_parent(now, stripe, &chosen) {
+                *chosen.entry(id).or_default() |= 1 << stripe;
+            }
+        }
+        for (id, stripes) in chosen {
+            let from = self.next_unheard();
+            self.subscribe(now, id, stripes, from);
+        }
+    }
+
+    /// The first chunk that nobody can have begun to push to us.
+    fn next_unheard(&self) -> Sequence {
+        match self.start.phase {
+            Phase::Running => self.window.end(),
+            // Nothing is known: whatever comes.
+            Phase::Waiting => {
+                let told = self.neighbours.values().filter_map(|neighbour| neighbour.newest).max();
+                told.map_or(Sequence(0), Sequence::next)
+            }
+        }
+    }
+
+    fn subscribe(&mut self, now: Instant, id: NeighbourId, stripes: u32, from: Sequence) {
+        for stripe in (0..self.modulus()).filter(|stripe| stripes >> stripe & 1 == 1) {
+            let state = &mut self.stripes[usize::from(stripe)];
+            state.parent = Some(Parent { id, from, since: now, delivered: None, skips: 0.0 });
+            state.orphan_since = None;
+            state.latest = None;
+            self.stripes[usize::from(stripe)].depth = self.depth(stripe);
+        }
+        let modulus = self.modulus();
+        self.send(id, Control::Subscribe { modulus, stripes, from, headers: true });
+        self.gossip.tell_status(now);
+        self.repair_soon(now);
+    }
+
+    /// The neighbour that should push a stripe, given what is about to be asked of others.
+    fn best_parent(&mut self, now: Instant, stripe: u8, chosen: &BTreeMap<NeighbourId, u32>) -> Option<NeighbourId> {
+        let orphan_for = self.stripes[usize::from(stripe)]
+            .orphan_since
+            .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        let jitter: f64 = self.rng.random();
+        let mut best: Option<(f64, NeighbourId)> = None;
+        for (index, (&id, neighbour)) in self.neighbours.iter().enumerate() {
+            if neighbour.is_source() && orphan_for < SOURCE_AFTER || !self.may_lead(now, id, stripe, orphan_for) {
+                continue;
+            }
+            let also = chosen.get(&id).map_or(0, |mask| mask.count_ones());
+            // Equal ones are chosen among by chance, differently by each viewer.
+            let chance = (jitter + index as f64 * 0.618_034).fract();
+            let cost = self.cost(id, stripe) + 12.0 * f64::from(also) + 8.0 * chance;
+            if best.is_none_or(|(other, _)| cost < other) {
+                best = Some((cost, id));
+            }
+        }
+        best.map(|(_, id)| id)
+    }
+
+    /// Tells whether a neighbour can push a stripe to us without a loop.
+    fn may_lead(&self, now: Instant, id: NeighbourId, stripe: u8, orphan_for: Duration) -> bool {
+        let Some(neighbour) = self.neighbours.get(&id) else { return false };
+        let modulus = self.modulus();
+        if neighbour.refuses.get(&stripe).is_some_and(|until| *until > now) {
+            return false;
+        }
+        if neighbour.status.as_ref().is_some_and(|status| status.places == 0) {
+            return false;
+        }
+        let depth = neighbour.depth(stripe, modulus);
+        if depth >= DEEPEST {
+            return false;
+        }
+        let is_child = neighbour.wants.modulus() == modulus && neighbour.wants.mask() >> stripe & 1 == 1;
+        // A child that a source seeds has its own way there.
+        if is_child && depth > 1 {
+            return false;
+        }
+        // Those below us were deeper than we were; after a while they have heard that we lost our way.
+        depth <= self.stripes[usize::from(stripe)].depth || orphan_for > DEPTHS_HOLD
+    }
+
+    /// How far, in milliseconds, a stripe would lag with that parent; more where it is busy.
+    fn cost(&self, id: NeighbourId, stripe: u8) -> f64 {
+        let Some(neighbour) = self.neighbours.get(&id) else { return f64::MAX };
+        let millis = |time: Duration| time.as_secs_f64() * 1e3;
+        let (lag, queue, full) = neighbour.status.as_ref().map_or((0.0, 0.0, false), |status| {
+            (f64::from(status.lag_millis), f64::from(status.queue_millis), status.places_free == 0)
+        });
+        let taken = self.stripes.iter().filter(|stripe| stripe.parent() == Some(id)).count() as f64;
+        lag + queue
+            + millis(neighbour.rtt) / 2.0
+            + 20.0 * f64::from(neighbour.depth(stripe, self.modulus()))
+            + 10.0 * taken
+            + 60.0 * f64::from(neighbour.failures)
+            + if full { 150.0 } else { 0.0 }
+    }
+
+    /// Lets go of parents that let chunks pass which others have heard of.
+    fn leave_silent_parents(&mut self, now: Instant) {
+        let modulus = self.modulus();
+        let heard_wait = self.config.chunk.mul_f64(1.5).max(Duration::from_millis(150));
+        let mut silent = 0u32;
+        for (index, stripe) in self.stripes.iter().enumerate() {
+            let Some(parent) = stripe.parent else { continue };
+            let Some(neighbour) = self.neighbours.get(&parent.id) else { continue };
+            if parent.skips > SKIPS {
+                silent |= 1 << index;
+                continue;
+            }
+            let patience = heard_wait + 2 * neighbour.rtt + stripe.delay.high().min(Duration::from_millis(400));
+            let since = parent.delivered.unwrap_or(parent.since).max(parent.since);
+            if now.saturating_duration_since(since) < patience {
+                continue;
+            }
+            // Judged by chunks that are known and that it should have sent since, not by the clock alone.
+            let owed = self.window.iter().any(|chunk| {
+                let late = chunk.sequence >= parent.from && chunk.heard + patience < now && chunk.heard >= since;
+                late && chunk.meta.is_none_or(|meta| {
+                    (0..meta.pieces()).any(|piece| usize::from(stripe_of(chunk.sequence, piece, modulus)) == index)
+                })
+            });
+            if owed {
+                silent |= 1 << index;
+            }
+        }
+        for stripe in 0..modulus {
+            if silent >> stripe & 1 == 1 {
+                self.stats.parents_silent += 1;
+                self.leave_parent(now, stripe, true);
+            }
+        }
+    }
+
+    /// Lets go of a stripe's parent, which is not asked again for a while.
+    fn leave_parent(&mut self, now: Instant, stripe: u8, tell: bool) {
+        let modulus = self.modulus();
+        let state = &mut self.stripes[usize::from(stripe)];
+        let Some(parent) = state.parent.take() else { return };
+        state.orphan_since = Some(now);
+        if let Some(neighbour) = self.neighbours.get_mut(&parent.id) {
+            neighbour.refuses.insert(stripe, now + REFUSED);
+            if tell {
+                neighbour.failures += 1.0;
+                let from = Sequence(0);
+                self.send(parent.id, Control::Unsubscribe { modulus, stripes: 1 << stripe, from });
+            }
+        }
+        self.gossip.tell_status(now);
+    }
+
+    /// A neighbour is gone: its stripes need new parents at once.
+    pub(super) fn lose_parent(&mut self, now: Instant, id: NeighbourId) {
+        for stripe in &mut self.stripes {
+            if stripe.parent.take_if(|parent| parent.id == id).is_some() {
+                stripe.orphan_since = Some(now);
+            }
+        }
+        self.gossip.tell_status(now);
+        self.choose_parents(now);
+    }
+
+    /// Moves one stripe to a clearly better parent, without a gap.
+    fn improve_one(&mut self, now: Instant) {
+        let mut best: Option<(f64, u8, NeighbourId)> = None;
+        for stripe in 0..self.modulus() {
+            let Some(parent) = self.stripes[usize::from(stripe)].parent else { continue };
+            let seeded = self.neighbours.get(&parent.id).is_none_or(|neighbour| neighbour.is_source());
+            if seeded || now.saturating_duration_since(parent.since) < IMPROVE {
+                continue;
+            }
+            let current = self.cost(parent.id, stripe) - 10.0;
+            let ours = self.depth(stripe);
+            for (&id, neighbour) in &self.neighbours {
+                let free = neighbour.status.as_ref().is_some_and(|status| status.places_free > 0);
+                let safe = neighbour.depth(stripe, self.modulus()) < ours;
+                if neighbour.is_source() || id == parent.id || !free || !safe {
+                    continue;
+                }
+                if !self.may_lead(now, id, stripe, Duration::ZERO) {
+                    continue;
+                }
+                let gain = current - self.cost(id, stripe);
+                if gain > WORTH && best.is_none_or(|(other, ..)| gain > other) {
+                    best = Some((gain, stripe, id));
+                }
+            }
+        }
+        let Some((_, stripe, id)) = best else { return };
+        let Some(old) = self.stripes[usize::from(stripe)].parent() else { return };
+        // The old one goes on until the new one has had time to hear of it.
+        let from = self.window.end().after(2);
+        let modulus = self.modulus();
+        self.send(old, Control::Unsubscribe { modulus, stripes: 1 << stripe, from });
+        self.subscribe(now, id, 1 << stripe, from);
+        self.stats.parents_improved += 1;
+    }
+
+    /// A source seeds us: for these stripes it is our parent from that chunk on.
+    pub(super) fn on_seed(&mut self, now: Instant, from: NeighbourId, modulus: u8, stripes: u32, first: Sequence) {
+        let Some(neighbour) = self.neighbours.get(&from) else { return };
+        let role = neighbour.info.role;
+        if self.is_source() || !role.is_source() || modulus == 0 || modulus > MAX_STRIPES {
+            return;
+        }
+        if modulus != self.modulus() {
+            let other = self.neighbours.values().any(|it| it.info.role == Role::Publisher && it.status.is_some());
+            if role == Role::Server && other {
+                // The broadcaster's word counts.
+                self.send(from, Control::Unsubscribe { modulus, stripes, from: first });
+                return;
+            }
+            self.restripe(now, modulus);
+        }
+        for stripe in 0..modulus {
+            let state = &mut self.stripes[usize::from(stripe)];
+            let ours = state.parent.is_some_and(|parent| parent.id == from);
+            let seeded = stripes >> stripe & 1 == 1;
+            if seeded && !ours {
+                let since = now;
+                let old = state.parent.replace(Parent { id: from, from: first, since, delivered: None, skips: 0.0 });
+                state.orphan_since = None;
+                state.latest = None;
+                if let Some(old) = old {
+                    self.send(old.id, Control::Unsubscribe { modulus, stripes: 1 << stripe, from: first });
+                }
+                self.stripes[usize::from(stripe)].depth = self.depth(stripe);
+            } else if ours && !seeded {
+                // The source knows that this makes no loop: anyone may lead us.
+                state.parent = None;
+                state.depth = NO_PATH;
+                state.orphan_since = Some(now);
+                self.seed_ended(now, stripe, first);
+            }
+        }
+        self.gossip.tell_status(now);
+        self.repair_soon(now);
+    }
+
+    /// A source hands our stripe to someone else from that chunk on: find a viewer for what comes after.
+    fn seed_ended(&mut self, now: Instant, stripe: u8, first: Sequence) {
+        let from = first.max(self.next_unheard());
+        if let Some(id) = self.best_parent(now, stripe, &BTreeMap::new()) {
+            self.subscribe(now, id, 1 << stripe, from);
+        }
+    }
+
+    /// Deals the chunks into another number of stripes.
+    fn restripe(&mut self, now: Instant, modulus: u8) {
+        let old = self.modulus();
+        let from = self.next_unheard();
+        let mut parents: BTreeMap<NeighbourId, u32> = BTreeMap::new();
+        for (index, stripe) in self.stripes.iter().enumerate() {
+            if let Some(parent) = stripe.parent() {
+                *parents.entry(parent).or_default() |= 1 << index;
+            }
+        }
+        for (id, stripes) in parents {
+            if self.neighbours.get(&id).is_some_and(|neighbour| !neighbour.is_source()) {
+                self.send(id, Control::Unsubscribe { modulus: old, stripes, from });
+            }
+        }
+        self.stripes = (0..modulus).map(|_| Stripe { orphan_since: Some(now), ..Stripe::default() }).collect();
+    }
+
+    pub(super) fn on_reject(&mut self, now: Instant, from: NeighbourId, modulus: u8, stripes: u32) {
+        if modulus != self.modulus() || self.is_source() {
+            return;
+        }
+        for stripe in (0..modulus).filter(|stripe| stripes >> stripe & 1 == 1) {
+            if self.stripes[usize::from(stripe)].parent() == Some(from) {
+                self.leave_parent(now, stripe, false);
+            }
+        }
+        self.choose_parents(now);
+        self.repair_soon(now);
+    }
+
+    /// A parent's place changed, and ours with it.
+    pub(super) fn follow_parent(&mut self, now: Instant, id: NeighbourId) {
+        let mut lost = false;
+        let mut moved = false;
+        for stripe in 0..self.modulus() {
+            if self.stripes[usize::from(stripe)].parent() != Some(id) {
+                continue;
+            }
+            let depth = self.depth(stripe);
+            moved |= depth != self.stripes[usize::from(stripe)].depth;
+            if depth != NO_PATH {
+                self.stripes[usize::from(stripe)].depth = depth;
+            } else if self.neighbours.get(&id).is_some_and(|it| it.depth(stripe, self.modulus()) != NO_PATH) {
+                // Deeper than anyone should be: a loop, or a chain gone wild.
+                self.leave_parent(now, stripe, true);
+                lost = true;
+            }
+        }
+        if moved {
+            self.gossip.tell_status(now);
+        }
+        if lost {
+            self.choose_parents(now);
+        }
+    }
+
+    /// A neighbour will not send these pieces.
+    pub(super) fn on_skipped(&mut self, now: Instant, from: NeighbourId, sequence: Sequence, pieces: &PieceSet) {
+        let modulus = self.modulus();
+        if let Some(neighbour) = self.neighbours.get_mut(&from) {
+            neighbour.have.remove(sequence, pieces);
+        }
+        let Some(chunk) = self.window.get_mut(sequence) else { return };
+        let mut freed = 0;
+        chunk.requests.retain(|request| {
+            let gone = request.to == from && pieces.contains(request.piece);
+            freed += usize::from(gone);
+            !gone
+        });
+        for piece in pieces.iter().filter(|piece| chunk.meta.is_none_or(|meta| *piece < meta.pieces())) {
+            let Some(stripe) = self.stripes.get_mut(usize::from(stripe_of(sequence, piece, modulus))) else { continue };
+            if let Some(parent) = stripe.parent.as_mut().filter(|parent| parent.id == from)
+                && !chunk.have.contains(piece)
+            {
+                parent.skips += 1.0;
+                chunk.unpushed.insert(piece);
+            }
+        }
+        if let Some(neighbour) = self.neighbours.get_mut(&from) {
+            neighbour.asked = neighbour.asked.saturating_sub(freed);
+        }
+        self.repair_soon(now);
+    }
+}

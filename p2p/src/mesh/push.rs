@@ -1,0 +1,278 @@
+//! Sending: pushes to children, answers to requests, and the credit that bounds both.
+
+use std::time::{Duration, Instant};
+
+use super::event::NeighbourId;
+use super::neighbour::{InFlight, MAX_QUEUE, Queued};
+use super::{Mesh, Output};
+use crate::wire::{Control, MAX_PIECES, PIECE, PieceSet, Sequence};
+
+/// How far back a new subscription reaches for pieces that are here already, in chunks.
+const REACH_BACK: u64 = 3;
+
+impl Mesh {
+    /// Sends a header ahead of its pieces to all children that will get any.
+    pub(super) fn forward_header(&mut self, sequence: Sequence) {
+        let Some(meta) = self.window.get(sequence).and_then(|chunk| chunk.meta) else { return };
+        for &to in &self.children {
+            let Some(child) = self.neighbours.get_mut(&to) else { continue };
+            let gets_some = (0..meta.pieces()).any(|piece| child.wants.covers(sequence, piece));
+            if child.wants.headers && gets_some && !child.have.has_header(sequence) {
+                child.have.insert_header(sequence);
+                self.outputs.push_back(Output::SendHeader { to, sequence });
+            }
+        }
+    }
+
+    /// Queues a piece that is here now for every child of its stripe.
+    pub(super) fn push_piece(&mut self, now: Instant, sequence: Sequence, piece: u16, bytes: u32) {
+        for index in 0..self.children.len() {
+            self.push_piece_to(now, self.children[index], sequence, piece, bytes);
+        }
+    }
+
+    fn push_piece_to(&mut self, now: Instant, to: NeighbourId, sequence: Sequence, piece: u16, bytes: u32) {
+        let chunk = self.config.chunk;
+        let Some(child) = self.neighbours.get_mut(&to) else { return };
+        if !child.wants.covers(sequence, piece) || child.have.has(sequence, piece) {
+            return;
+        }
+        if child.pushes.len() >= MAX_QUEUE {
+            self.stats.pieces_skipped += 1;
+            self.send(to, Control::Skipped { sequence, pieces: PieceSet::single(piece) });
+            return;
+        }
+        child.have.insert(sequence, piece);
+        self.order += 1;
+        // What cannot leave within about a chunk's time is better pulled from someone else.
+        let until = now + (child.rtt + Duration::from_millis(60)).max(chunk);
+        child.pushes.push_back(Queued { order: self.order, sequence, piece, bytes, until });
+    }
+
+    /// Pushes what a new child of some stripes is due and is here already.
+    pub(super) fn push_present(&mut self, now: Instant, to: NeighbourId, from: Sequence) {
+        let newest = self.window.newest().unwrap_or_default();
+        let mut sequence = from.max(newest.before(REACH_BACK)).max(self.window.base());
+        while sequence < self.window.end() {
+            if let Some(chunk) = self.window.get(sequence)
+                && let Some(meta) = chunk.meta
+            {
+                let present = chunk.have.clone();
+                for piece in present.iter() {
+                    self.push_piece_to(now, to, sequence, piece, meta.piece_size(piece));
+                }
+            }
+            sequence = sequence.next();
+        }
+        self.pump(now);
+    }
+
+    /// Sends what credit and budget allow: requests by deadline, then pushes in their order.
+    pub(super) fn pump(&mut self, now: Instant) {
+        self.pump_at = None;
+        self.skip_stale(now);
+        while let Some((to, urgent)) = self.next_to_send() {
+            let Some(neighbour) = self.neighbours.get_mut(&to) else { return };
+            let queue = if urgent { &mut neighbour.urgent } else { &mut neighbour.pushes };
+            let Some(queued) = queue.front().copied() else { return };
+            let Queued { sequence, piece, bytes, .. } = queued;
+            if let Err(wait) = self.upload.take(now, bytes) {
+                self.pump_by(now + wait);
+                break;
+            }
+            queue.pop_front();
+            if (urgent || neighbour.wants.headers) && !neighbour.have.has_header(sequence) {
+                neighbour.have.insert_header(sequence);
+                self.outputs.push_back(Output::SendHeader { to, sequence });
+            }
+            if neighbour.in_flight.is_empty() {
+                neighbour.progress = now;
+            }
+            neighbour.in_flight.push_back(InFlight { sequence, piece, bytes });
+            neighbour.flying += u64::from(bytes);
+            neighbour.sent += u64::from(bytes);
+            self.stats.bytes_sent += u64::from(bytes);
+            self.outputs.push_back(Output::SendPiece { to, sequence, piece });
+        }
+        let stale = |queue: &std::collections::VecDeque<Queued>| queue.front().map(|queued| queued.until);
+        let next = self.neighbours.values().flat_map(|neighbour| [stale(&neighbour.pushes), stale(&neighbour.urgent)]);
+        if let Some(at) = next.flatten().min() {
+            self.pump_by(at);
+        }
+    }
+
+    fn pump_by(&mut self, at: Instant) {
+        self.pump_at = Some(self.pump_at.map_or(at, |other| other.min(at)));
+    }
+
+    /// The neighbour to send to next, and whether it is an answer to a request.
+    fn next_to_send(&self) -> Option<(NeighbourId, bool)> {
+        let rate = self.pace.0;
+        let mut urgent: Option<(Instant, NeighbourId)> = None;
+        let mut push: Option<(u64, NeighbourId)> = None;
+        for (&id, neighbour) in &self.neighbours {
+            if let Some(front) = neighbour.urgent.front() {
+                // Repair and start-up may use a whole stream's rate.
+                let room = neighbour.room(2.0 * rate).max(8 * PIECE as u64);
+                if neighbour.flying + u64::from(front.bytes) <= room && urgent.is_none_or(|(at, _)| front.until < at) {
+                    urgent = Some((front.until, id));
+                }
+            }
+            if let Some(front) = neighbour.pushes.front() {
+                let share = neighbour.wants.count().max(1) as f64 / f64::from(neighbour.wants.modulus().max(1));
+                let room = neighbour.room(rate * share);
+                if neighbour.flying + u64::from(front.bytes) <= room
+                    && push.is_none_or(|(order, _)| front.order < order)
+                {
+                    push = Some((front.order, id));
+                }
+            }
+        }
+        urgent.map(|(_, id)| (id, true)).or(push.map(|(_, id)| (id, false)))
+    }
+
+    /// Gives up what waited too long, and says so.
+    fn skip_stale(&mut self, now: Instant) {
+        for (&to, neighbour) in &mut self.neighbours {
+            while let Some(queued) = neighbour
+                .pushes
+                .pop_front_if(|queued| queued.until <= now)
+                .or_else(|| neighbour.urgent.pop_front_if(|queued| queued.until <= now))
+            {
+                let pieces = PieceSet::single(queued.piece);
+                neighbour.have.remove(queued.sequence, &pieces);
+                self.stats.pieces_skipped += 1;
+                self.outputs
+                    .push_back(Output::Send { to, control: Control::Skipped { sequence: queued.sequence, pieces } });
+            }
+        }
+    }
+
+    pub(super) fn on_ack(&mut self, now: Instant, from: NeighbourId, bytes: u64) {
+        let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
+        // More than was sent is a lie or a restart: nothing is in flight then.
+        let confirmed = bytes.min(neighbour.sent);
+        while neighbour.sent - neighbour.flying < confirmed
+            && let Some(flight) = neighbour.in_flight.pop_front()
+        {
+            neighbour.flying -= u64::from(flight.bytes);
+        }
+        neighbour.progress = now;
+        self.pump(now);
+    }
+
+    pub(super) fn on_not_sent(&mut self, to: NeighbourId, sequence: Sequence, piece: u16) {
+        let Some(neighbour) = self.neighbours.get_mut(&to) else { return };
+        let same = |flight: &InFlight| flight.sequence == sequence && flight.piece == piece;
+        if let Some(index) = neighbour.in_flight.iter().position(same)
+            && let Some(flight) = neighbour.in_flight.remove(index)
+        {
+            neighbour.flying -= u64::from(flight.bytes);
+            neighbour.sent -= u64::from(flight.bytes);
+            self.stats.bytes_sent -= u64::from(flight.bytes);
+        }
+        neighbour.have.remove(sequence, &PieceSet::single(piece));
+        self.send(to, Control::Skipped { sequence, pieces: PieceSet::single(piece) });
+    }
+
+    pub(super) fn on_need_header(&mut self, from: NeighbourId, sequence: Sequence) {
+        if self.window.get(sequence).is_some_and(|chunk| chunk.meta.is_some()) {
+            if let Some(neighbour) = self.neighbours.get_mut(&from) {
+                neighbour.have.insert_header(sequence);
+            }
+            self.outputs.push_back(Output::SendHeader { to: from, sequence });
+        }
+    }
+
+    pub(super) fn on_request(
+        &mut self,
+        now: Instant,
+        from: NeighbourId,
+        sequence: Sequence,
+        pieces: &PieceSet,
+        within: Duration,
+    ) {
+        let forbidden = self.upload.is_forbidden();
+        let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
+        let chunk = self.window.get(sequence);
+        let meta = chunk.and_then(|chunk| chunk.meta);
+        let present =
+            chunk.filter(|_| !forbidden && meta.is_some()).map(|chunk| chunk.have.clone()).unwrap_or_default();
+        let mut refused = pieces.without(&present);
+        if let Some(meta) = meta {
+            for piece in pieces.and(&present).iter() {
+                let same = |queued: &Queued| queued.sequence == sequence && queued.piece == piece;
+                let flying = neighbour.in_flight.iter().any(|it| it.sequence == sequence && it.piece == piece);
+                if flying || neighbour.urgent.iter().any(same) {
+                    continue;
+                }
+                neighbour.pushes.retain(|queued| !same(queued));
+                if neighbour.urgent.len() >= MAX_QUEUE {
+                    self.stats.requests_dropped += 1;
+                    refused.insert(piece);
+                    continue;
+                }
+                self.order += 1;
+                neighbour.have.insert(sequence, piece);
+                let queued =
+                    Queued { order: self.order, sequence, piece, bytes: meta.piece_size(piece), until: now + within };
+                let place = neighbour.urgent.partition_point(|other| other.until <= queued.until);
+                neighbour.urgent.insert(place, queued);
+            }
+        }
+        // Who asks for a chunk without knowing its header asks for all pieces that could be.
+        let refused = match meta {
+            Some(meta) => refused.and(&PieceSet::first(meta.pieces())),
+            None => refused,
+        };
+        if !refused.is_empty() {
+            self.send(from, Control::Skipped { sequence, pieces: refused });
+        }
+        self.pump(now);
+    }
+
+    pub(super) fn on_cancel(&mut self, from: NeighbourId, sequence: Sequence, pieces: &PieceSet) {
+        let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
+        let wanted = |queued: &Queued| queued.sequence != sequence || !pieces.contains(queued.piece);
+        neighbour.urgent.retain(wanted);
+        neighbour.pushes.retain(wanted);
+        // Only who has it takes a wish back.
+        if pieces.len() < MAX_PIECES {
+            neighbour.have.insert_all(sequence, pieces);
+        }
+    }
+
+    /// A piece came in: its sender gets its credit, and the request for it is answered.
+    pub(super) fn on_piece_arrived(
+        &mut self,
+        now: Instant,
+        from: NeighbourId,
+        sequence: Sequence,
+        piece: u16,
+        bytes: u32,
+    ) {
+        let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
+        neighbour.received += u64::from(bytes);
+        neighbour.have.insert(sequence, piece);
+        self.answered(now, from, sequence, piece);
+        self.acknowledge(now, from);
+        let known = self.window.get(sequence).is_some_and(|chunk| chunk.meta.is_some());
+        if !known && !self.is_source() && self.window.hear_of(now, sequence).is_some() {
+            if let Some(chunk) = self.window.get_mut(sequence) {
+                chunk.held = true;
+            }
+            self.repair_by(now + super::repair::HEADER_WAIT);
+        }
+    }
+
+    /// How long a piece waits here before it leaves.
+    pub(super) fn queue_time(&self) -> Duration {
+        let waiting: u64 =
+            self.neighbours.values().flat_map(|neighbour| &neighbour.pushes).map(|it| u64::from(it.bytes)).sum();
+        if waiting == 0 {
+            return Duration::ZERO;
+        }
+        let places = f64::from(self.places().max(1)) / f64::from(self.modulus());
+        Duration::from_secs_f64((waiting as f64 / (places * self.pace.0).max(1.0)).min(60.0))
+    }
+}

@@ -1,0 +1,94 @@
+//! Where a viewer starts: at the newest keyframe that somebody holds.
+
+use std::time::{Duration, Instant};
+
+use super::Mesh;
+use super::event::ChunkMeta;
+use crate::wire::Sequence;
+
+/// How long to wait for more neighbours to say what they hold.
+const GATHER: Duration = Duration::from_millis(60);
+/// How long to wait for any neighbour before the origin's word is enough.
+const ALONE: Duration = Duration::from_millis(300);
+/// Longest stretch between keyframe and live edge that is fetched at the start.
+const LONGEST: u64 = 64;
+
+#[derive(Debug, Default)]
+pub(super) struct Start {
+    pub(super) phase: Phase,
+    /// When a neighbour first said that there is something.
+    told_at: Option<Instant>,
+    /// When we first looked.
+    since: Option<Instant>,
+    /// Keyframe and newest chunk, as the server says.
+    pub(super) edge: Option<(Sequence, Sequence)>,
+    /// The first chunk that is wanted.
+    pub(super) first: Sequence,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing is known yet.
+    #[default]
+    Waiting,
+    /// The first chunk is chosen.
+    Running,
+}
+
+impl Start {
+    pub(super) fn is_running(&self) -> bool {
+        self.phase == Phase::Running
+    }
+
+    /// A neighbour introduced itself.
+    pub(super) fn told(&mut self, now: Instant, has_something: bool) {
+        if has_something {
+            self.told_at.get_or_insert(now);
+        }
+    }
+}
+
+impl Mesh {
+    /// Chooses the first chunk as soon as enough is known.
+    pub(super) fn try_start(&mut self, now: Instant) {
+        if self.is_source() || self.start.is_running() {
+            return;
+        }
+        let since = *self.start.since.get_or_insert(now);
+        let gathered = self.start.told_at.is_some_and(|at| now.saturating_duration_since(at) >= GATHER);
+        let alone = self.start.edge.is_some()
+            && (now.saturating_duration_since(since) >= ALONE || self.neighbours.is_empty() && self.config.origin);
+        if !gathered && !alone {
+            return;
+        }
+        let edge = self.start.edge;
+        let keyframes = self.neighbours.values().filter_map(|neighbour| neighbour.keyframe);
+        let newest =
+            self.neighbours.values().filter_map(|neighbour| neighbour.newest).chain(edge.map(|edge| edge.1)).max();
+        let Some(keyframe) = keyframes.chain(edge.map(|edge| edge.0)).max() else { return };
+        let newest = newest.unwrap_or(keyframe).max(keyframe).min(keyframe.after(LONGEST));
+        self.start.phase = Phase::Running;
+        self.start.first = keyframe;
+        self.window.restart(keyframe);
+        self.window.hear_of(now, newest);
+        for chunk in self.window.iter_mut() {
+            chunk.backlog = true;
+        }
+        self.choose_parents(now);
+        self.repair_by(now);
+    }
+
+    /// A genuine header before a start was chosen: the broadcast begins, or someone pushes already.
+    pub(super) fn start_at_header(&mut self, now: Instant, meta: &ChunkMeta) {
+        if self.start.is_running() {
+            return;
+        }
+        if meta.keyframe {
+            self.start.phase = Phase::Running;
+            self.start.first = meta.sequence;
+            self.window.restart(meta.sequence);
+        } else {
+            self.start.told(now, true);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What a mesh counted.
+
+use serde::Serialize;
+
+/// What a mesh counted since its start. Bytes are those of pieces, each counted once unless it says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Stats {
+    /// From other viewers.
+    pub bytes_from_viewers: u64,
+    /// From the broadcaster's node.
+    pub bytes_from_publisher: u64,
+    /// From the server's node.
+    pub bytes_from_server: u64,
+    /// From the server over HTTP.
+    pub bytes_from_origin: u64,
+    /// Pieces that were here already.
+    pub bytes_duplicate: u64,
+    /// To anyone.
+    pub bytes_sent: u64,
+    /// Pieces that were not what their header said.
+    pub pieces_rejected: u64,
+    /// Chunks that became whole.
+    pub chunks_complete: u64,
+    /// Chunks that were given up.
+    pub chunks_missed: u64,
+    /// Headers that came a second time.
+    pub headers_duplicate: u64,
+    /// Pieces asked of neighbours.
+    pub pieces_requested: u64,
+    /// Requests that were not answered in time.
+    pub requests_timed_out: u64,
+    /// Fetches asked of the server.
+    pub origin_fetches: u64,
+    /// Pieces that were not pushed because a child's queue was too long.
+    pub pieces_skipped: u64,
+    /// Parents given up because they fell silent.
+    pub parents_silent: u64,
+    /// Parents changed for better ones.
+    pub parents_improved: u64,
+    /// Stripes refused to those who asked for them.
+    pub stripes_rejected: u64,
+    /// Children that had to make place for stronger ones.
+    pub children_preempted: u64,
+    /// Wishes dropped because a neighbour had too many.
+    pub requests_dropped: u64,
+}

@@ -1,0 +1,113 @@
+//! How much a node may upload: a hard token bucket and the places that follow from it.
+
+use std::time::{Duration, Instant};
+
+use crate::wire::PIECE;
+
+/// What an uncapped node is assumed to manage, in multiples of the stream's rate.
+const ASSUMED_COPIES: f64 = 4.0;
+/// Share of the capacity that is promised to children; the rest is for repair.
+const PROMISED: f64 = 0.8;
+
+#[derive(Debug)]
+pub(super) struct Upload {
+    /// Bytes a second; `None` is not limited.
+    cap: Option<f64>,
+    tokens: f64,
+    filled: Instant,
+}
+
+impl Upload {
+    pub(super) fn new(bits_per_second: Option<u64>, now: Instant) -> Self {
+        let mut upload = Self { cap: None, tokens: 0.0, filled: now };
+        upload.set(bits_per_second, now);
+        upload.tokens = upload.burst();
+        upload
+    }
+
+    pub(super) fn set(&mut self, bits_per_second: Option<u64>, now: Instant) {
+        self.refill(now);
+        self.cap = bits_per_second.map(|bits| bits as f64 / 8.0);
+        self.tokens = self.tokens.min(self.burst());
+    }
+
+    /// Tells whether nothing at all may be sent.
+    pub(super) fn is_forbidden(&self) -> bool {
+        self.cap.is_some_and(|cap| cap <= 0.0)
+    }
+
+    /// Takes bytes out of the bucket, or tells how long to wait for them.
+    pub(super) fn take(&mut self, now: Instant, bytes: u32) -> Result<(), Duration> {
+        let Some(cap) = self.cap else { return Ok(()) };
+        if cap <= 0.0 {
+            return Err(Duration::from_secs(3600));
+        }
+        self.refill(now);
+        let missing = f64::from(bytes) - self.tokens;
+        if missing > 0.0 {
+            // A moment more, so that rounding never wakes us a hair too early.
+            return Err(Duration::from_secs_f64((missing / cap).min(3600.0)) + Duration::from_micros(10));
+        }
+        self.tokens -= f64::from(bytes);
+        Ok(())
+    }
+
+    /// How many stripes can be promised to children when one of `stripes` needs its part of this many bytes a second.
+    pub(super) fn places(&self, bytes_per_second: f64, stripes: u8) -> u16 {
+        let stripes = f64::from(stripes);
+        let places = match self.cap {
+            None => ASSUMED_COPIES * stripes,
+            Some(cap) => PROMISED * cap * stripes / bytes_per_second.max(1.0),
+        };
+        places.min(f64::from(u16::MAX)) as u16
+    }
+
+    fn refill(&mut self, now: Instant) {
+        if let Some(cap) = self.cap {
+            let time = now.saturating_duration_since(self.filled).as_secs_f64();
+            self.tokens = (self.tokens + cap * time).min(self.burst());
+        }
+        self.filled = self.filled.max(now);
+    }
+
+    /// Bytes that may leave at once: 50 ms worth, at least two pieces with their headers.
+    fn burst(&self) -> f64 {
+        self.cap.map_or(0.0, |cap| (cap * 0.05).max(2.5 * PIECE as f64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "a test needs some instant to count from")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn a_cap_is_kept_to_the_byte() {
+        let now = start();
+        let mut upload = Upload::new(Some(8_000_000), now);
+        let (mut sent, mut at) = (0u32, now);
+        while at < now + Duration::from_secs(10) {
+            match upload.take(at, 8192) {
+                Ok(()) => sent += 8192,
+                Err(wait) => at += wait,
+            }
+        }
+        assert!((9_900_000..=10_100_000).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn nothing_leaves_where_it_is_forbidden() {
+        let now = start();
+        let mut upload = Upload::new(Some(0), now);
+        assert!(upload.is_forbidden());
+        assert!(upload.take(now + Duration::from_secs(100), 1).is_err());
+        assert_eq!(upload.places(100_000.0, 4), 0);
+        upload.set(None, now);
+        assert_eq!(upload.take(now, u32::MAX), Ok(()));
+        assert_eq!(upload.places(100_000.0, 4), 16);
+    }
+}
