@@ -1,0 +1,242 @@
+//! Who is let in: connections, greetings, roles, tickets.
+
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
+
+use super::{Core, TOLD, neighbour::Neighbour};
+use crate::{
+    behaviour::lane::Lane,
+    mesh::{self, NeighbourId, NeighbourInfo},
+    node::{NodeEvent, RoleKey},
+    reach::address::{self, Scope},
+    wire::{Bye, Hello, Message, Refuse, RefuseReason, Role, RoleProof, SignedTicket, Version, VersionRange},
+};
+
+/// What a round trip is taken for until it is measured.
+const RTT: Duration = Duration::from_millis(50);
+
+impl Core {
+    pub(super) fn opened(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        peer: PeerId,
+        address: Multiaddr,
+        dialed: bool,
+    ) {
+        if !self.resolve_double(now, connection, peer, dialed) {
+            return;
+        }
+        self.neighbours.insert(connection, Neighbour::new(now, peer, address, dialed));
+        if self.over {
+            // Latecomers of a broadcast that was taken down hear why.
+            for revocation in self.revocations.clone() {
+                self.send(connection, Lane::Control, &Message::Revocation(revocation));
+            }
+            self.send(connection, Lane::Control, &Message::Bye(Bye::Ended));
+            self.close(now, connection);
+            return;
+        }
+        self.greet(connection);
+    }
+
+    /// Keeps one of two connections to a peer; both sides come to the same choice. Tells whether the new one stays.
+    fn resolve_double(&mut self, now: Instant, connection: ConnectionId, peer: PeerId, dialed: bool) -> bool {
+        let Some((&old, old_dialed)) =
+            self.neighbours.iter().find(|(_, n)| n.peer == peer).map(|(connection, n)| (connection, n.dialed))
+        else {
+            return true;
+        };
+        // Dialed twice by the same side: that side thinks that the first one is dead. Dialed by both: the one of the
+        // smaller peer id stays.
+        let new_stays = old_dialed == dialed || dialed == (self.me < peer);
+        if new_stays {
+            self.close(now, old);
+        } else {
+            self.outputs.push_back(super::Output::Close { connection });
+        }
+        new_stays
+    }
+
+    /// Greets, and says on every other lane which epoch begins there: at the start and with each new epoch.
+    pub(super) fn greet(&mut self, connection: ConnectionId) {
+        let hello = Message::Hello(self.hello());
+        self.send(connection, Lane::Control, &hello);
+        let epoch = Message::Epoch(self.verifier.manifest().epoch);
+        for lane in Lane::all().filter(|lane| *lane != Lane::Control) {
+            self.send(connection, lane, &epoch);
+        }
+    }
+
+    fn hello(&self) -> Hello {
+        let manifest = self.verifier.manifest();
+        let me = self.me.to_bytes();
+        let proof = match &self.role_key {
+            // The key of another epoch proves nothing.
+            Some(RoleKey::Broadcast(key)) if key.public() == manifest.broadcast_key => {
+                RoleProof::publisher(key, manifest.broadcast, &me)
+            }
+            Some(RoleKey::Community(key)) => RoleProof::server(key, manifest.broadcast, &me),
+            _ => bytes::Bytes::new(),
+        };
+        Hello {
+            versions: VersionRange::ours(),
+            broadcast: manifest.broadcast,
+            epoch: manifest.epoch,
+            rendition: self.rendition,
+            manifest_version: manifest.version,
+            role: self.role,
+            proof,
+            ticket: self.ticket.clone(),
+        }
+    }
+
+    pub(super) fn greeted(&mut self, now: Instant, connection: ConnectionId, hello: Hello) {
+        let manifest = self.verifier.manifest().clone();
+        if hello.broadcast != manifest.broadcast || hello.rendition != self.rendition {
+            self.refuse(now, connection, Refuse::new(RefuseReason::OtherSwarm));
+            return;
+        }
+        let Some(neighbour) = self.neighbours.get_mut(&connection) else { return };
+        neighbour.epochs[Lane::Control.index()] = Some(hello.epoch);
+        if neighbour.version.is_none() {
+            let Some(version) = Version::negotiate(hello.versions) else {
+                self.refuse(now, connection, Refuse::version(hello.versions));
+                return;
+            };
+            neighbour.version = Some(version);
+        }
+        neighbour.knows = neighbour.knows.max((hello.epoch, hello.manifest_version));
+        let (epoch, left) = (hello.epoch, neighbour.member);
+        neighbour.hello = Some(hello);
+        let ours = (manifest.epoch, manifest.version);
+        if let Some(member) = left
+            && epoch != ours.0
+        {
+            neighbour.member = None;
+            neighbour.outside_since = now;
+            self.unjoin(now, member, true);
+        }
+        self.tell_manifest(connection);
+        self.join(now, connection);
+    }
+
+    /// Makes a neighbour a member of the mesh, if it greeted, is in our epoch and is what it says.
+    pub(super) fn join(&mut self, now: Instant, connection: ConnectionId) {
+        let Some(neighbour) = self.neighbours.get(&connection) else { return };
+        let Some(hello) = &neighbour.hello else { return };
+        if neighbour.member.is_some() || self.over || hello.epoch != self.verifier.manifest().epoch {
+            return;
+        }
+        let role = match self.admit(now, neighbour.peer, hello) {
+            Ok(role) => role,
+            Err(reason) => {
+                self.refuse(now, connection, Refuse::new(reason));
+                return;
+            }
+        };
+        let member = NeighbourId(self.next_member);
+        self.next_member += 1;
+        self.members.insert(member, connection);
+        let Some(neighbour) = self.neighbours.get_mut(&connection) else { return };
+        neighbour.role = role;
+        neighbour.member = Some(member);
+        let info = NeighbourInfo {
+            role,
+            outbound: neighbour.dialed,
+            rtt: neighbour.rtt.unwrap_or(RTT),
+            network: network(&neighbour.address),
+        };
+        self.mesh.handle(now, mesh::Input::Joined { neighbour: member, info });
+        self.event(NodeEvent::NeighboursChanged(self.members.len()));
+    }
+
+    /// What a peer really is; an error if it claims to be what it is not, or has no ticket where one is needed.
+    fn admit(&self, now: Instant, peer: PeerId, hello: &Hello) -> Result<Role, RefuseReason> {
+        let broadcast = self.verifier.manifest().broadcast;
+        let bytes = peer.to_bytes();
+        let key = match hello.role {
+            Role::Viewer => None,
+            Role::Publisher => Some(self.verifier.manifest().broadcast_key),
+            Role::Server => self.community_key,
+        };
+        let role = match key {
+            Some(key) if !hello.proof.is_empty() => {
+                let proved = RoleProof::verify(&hello.proof, hello.role, &key, broadcast, &bytes);
+                proved.map(|()| hello.role).map_err(|_| RefuseReason::Proof)?
+            }
+            // Without a proof the tracker's word counts, and without that nobody is more than a viewer.
+            _ if self.told.get(&peer) == Some(&hello.role) => hello.role,
+            _ => Role::Viewer,
+        };
+        if role == Role::Viewer
+            && self.require_ticket
+            && let Some(key) = &self.community_key
+        {
+            let micros = self.clock.micros + now.saturating_duration_since(self.clock.at).as_micros() as u64;
+            SignedTicket::from_bytes(hello.ticket.clone())
+                .and_then(|ticket| ticket.verify(key, broadcast, &bytes, micros))
+                .map_err(|_| RefuseReason::Ticket)?;
+        }
+        Ok(role)
+    }
+
+    /// The tracker says what a peer is; a neighbour that was taken for something else joins anew.
+    pub(super) fn told(&mut self, now: Instant, peer: PeerId, role: Role) {
+        if role == Role::Viewer {
+            self.told.remove(&peer);
+            return;
+        }
+        if self.told.len() >= TOLD || self.told.insert(peer, role) == Some(role) {
+            return;
+        }
+        let Some((&connection, neighbour)) = self.neighbours.iter_mut().find(|(_, n)| n.peer == peer) else { return };
+        let claims = neighbour.hello.as_ref().is_some_and(|hello| hello.role == role);
+        if claims
+            && neighbour.role != role
+            && let Some(member) = neighbour.member.take()
+        {
+            self.unjoin(now, member, true);
+            self.join(now, connection);
+        }
+    }
+
+    pub(super) fn measured(&mut self, now: Instant, connection: ConnectionId, rtt: Duration) {
+        let Some(neighbour) = self.neighbours.get_mut(&connection) else { return };
+        neighbour.rtt = Some(rtt);
+        if let Some(neighbour) = neighbour.member {
+            self.mesh.handle(now, mesh::Input::Rtt { neighbour, rtt });
+        }
+    }
+}
+
+/// Groups addresses of one network, so that nobody can surround a viewer from a single one; a LAN party is no attack.
+fn network(address: &Multiaddr) -> Option<u64> {
+    if address::scope(address)? != Scope::Public {
+        return None;
+    }
+    Some(match address::ip(address)? {
+        IpAddr::V4(ip) => u64::from(u32::from(ip) >> 8),
+        IpAddr::V6(ip) => (u128::from(ip) >> 80) as u64 | 1 << 63,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::network;
+
+    #[test]
+    fn only_public_addresses_belong_to_a_network() {
+        let of = |text: &str| network(&text.parse().unwrap());
+        assert_eq!(of("/ip4/127.0.0.1/tcp/1"), None);
+        assert_eq!(of("/ip4/192.168.0.9/tcp/1"), None);
+        assert_eq!(of("/ip4/8.8.8.8/tcp/1"), of("/ip4/8.8.8.9/udp/7/quic-v1"));
+        assert_ne!(of("/ip4/8.8.8.8/tcp/1"), of("/ip4/8.8.9.8/tcp/1"));
+        assert_eq!(of("/ip6/2001:db8:1:2::1/tcp/1"), of("/ip6/2001:db8:1:3::1/tcp/1"));
+        assert_ne!(of("/ip6/2001:db8:1:2::1/tcp/1"), of("/ip6/2001:db8:2:2::1/tcp/1"));
+    }
+}
