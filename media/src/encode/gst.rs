@@ -1,0 +1,368 @@
+//! Encoders that GStreamer finds on this machine at run time: hardware, libaom, SVT-AV1.
+//!
+//! What is missing (GStreamer itself, an element, a property) is an error value.
+
+use std::collections::VecDeque;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app::{AppSink, AppSrc};
+use gstreamer_video as gst_video;
+
+use self::table::{RECIPES, Recipe};
+use super::rav1e::{check_picture, frame_duration};
+use super::{EncodeError, VideoEncoder, VideoEncoderConfig};
+use crate::format::{ColorSpace, Matrix, Range, Timestamp, WallClock};
+use crate::frame::{EncodedFrame, TrackKind, VideoFrame};
+use crate::package::av1::{is_keyframe, strip_delimiters};
+
+mod table;
+
+/// An encoder that has not given a picture back by now keeps it.
+const KEEPS: Duration = Duration::from_millis(150);
+/// An encoder that says nothing for so long is given up.
+const SILENCE: Duration = Duration::from_secs(5);
+/// No encoder may keep more pictures than this.
+const MOST_HELD: usize = 32;
+
+/// Our names for the elements we know how to use.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    RECIPES.iter().map(|recipe| recipe.name)
+}
+
+/// Starts GStreamer once; why it did not start, if so.
+fn start() -> Result<(), String> {
+    static STARTED: OnceLock<Result<(), String>> = OnceLock::new();
+    STARTED.get_or_init(|| gst::init().map_err(|error| error.to_string())).clone()
+}
+
+/// Whether the element behind one of [`names`] is on this machine.
+///
+/// # Errors
+/// [`EncodeError::NotHere`] with what is missing, [`EncodeError::Unknown`] for other names.
+pub fn is_here(name: &str) -> Result<(), EncodeError> {
+    recipe(name).and_then(factory).map(drop)
+}
+
+fn recipe(name: &str) -> Result<&'static Recipe, EncodeError> {
+    let unknown = || EncodeError::Unknown { name: name.to_owned(), known: names().collect::<Vec<_>>().join(", ") };
+    RECIPES.iter().find(|recipe| recipe.name == name).ok_or_else(unknown)
+}
+
+fn factory(recipe: &Recipe) -> Result<gst::ElementFactory, EncodeError> {
+    let not_here = |reason: String| EncodeError::NotHere { name: recipe.name.to_owned(), reason };
+    start().map_err(|error| not_here(format!("GStreamer does not start: {error}")))?;
+    gst::ElementFactory::find(recipe.element)
+        .ok_or_else(|| not_here(format!("GStreamer has no element `{}`", recipe.element)))
+}
+
+/// A running `appsrc ! encoder ! appsink`; dropping it stops it.
+struct Running {
+    pipeline: gst::Pipeline,
+    source: AppSrc,
+    encoder: gst::Element,
+    sink: AppSink,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Stopping can only fail for pipelines that never ran.
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+/// Times of a picture that is being encoded, with the time stamp it has inside GStreamer.
+struct Times {
+    inner: gst::ClockTime,
+    timestamp: Timestamp,
+    captured: WallClock,
+}
+
+/// A GStreamer element behind our trait.
+pub struct GstEncoder {
+    recipe: &'static Recipe,
+    config: VideoEncoderConfig,
+    info: gst_video::VideoInfo,
+    running: Running,
+    new_rate: bool,
+    pushed: u64,
+    since_keyframe: u32,
+    /// Pictures the encoder keeps before it gives one back, as far as seen.
+    held: usize,
+    times: VecDeque<Times>,
+    ready: VecDeque<EncodedFrame>,
+    flushed: bool,
+}
+
+impl GstEncoder {
+    /// Opens one of [`names`].
+    ///
+    /// # Errors
+    /// [`EncodeError`]; never a panic, whatever is installed.
+    pub fn open(name: &str, config: VideoEncoderConfig) -> Result<Self, EncodeError> {
+        config.check()?;
+        let recipe = recipe(name)?;
+        let failed = |reason: String| EncodeError::Failed { name: name.to_owned(), reason };
+        factory(recipe)?;
+        let (width, height) = (config.size.width(), config.size.height());
+        let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, width, height)
+            .fps(gst::Fraction::new(config.fps.cast_signed(), 1))
+            .colorimetry(&colorimetry(config.color))
+            .build()
+            .map_err(|error| failed(error.to_string()))?;
+        let running = run(recipe, &config, &info)?;
+        Ok(Self {
+            recipe,
+            config,
+            info,
+            running,
+            new_rate: false,
+            pushed: 0,
+            since_keyframe: 0,
+            held: 0,
+            times: VecDeque::new(),
+            ready: VecDeque::new(),
+            flushed: false,
+        })
+    }
+
+    fn failed(&self, reason: impl ToString) -> EncodeError {
+        EncodeError::Failed { name: self.recipe.name.to_owned(), reason: reason.to_string() }
+    }
+
+    /// What the pipeline says went wrong, if it does.
+    fn check_bus(&self) -> Result<(), EncodeError> {
+        let bus = self.running.pipeline.bus();
+        match bus.and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error])) {
+            Some(message) => Err(self.failed(describe(&message))),
+            None => Ok(()),
+        }
+    }
+
+    /// Moves one encoded picture to `ready`, waiting at most so long; false if none came.
+    fn pull(&mut self, patience: Duration) -> Result<bool, EncodeError> {
+        let patience = gst::ClockTime::from_nseconds(patience.as_nanos() as u64);
+        let Some(sample) = self.running.sink.try_pull_sample(patience) else {
+            self.check_bus()?;
+            return Ok(false);
+        };
+        let buffer = sample.buffer().ok_or_else(|| self.failed("a sample without a buffer"))?;
+        let map = buffer.map_readable().map_err(|error| self.failed(error))?;
+        let data = strip_delimiters(Bytes::copy_from_slice(&map));
+        // A picture the encoder left out has no packet: its times are passed over.
+        let inner = buffer.pts();
+        while self.times.len() > 1 && inner.is_some_and(|inner| self.times[1].inner <= inner) {
+            self.times.pop_front();
+        }
+        let times = self.times.pop_front().ok_or_else(|| self.failed("a packet without a picture"))?;
+        self.held = self.held.min(self.times.len());
+        self.ready.push_back(EncodedFrame {
+            kind: TrackKind::Video,
+            timestamp: times.timestamp,
+            duration: frame_duration(self.config.fps),
+            captured: times.captured,
+            keyframe: is_keyframe(&data),
+            data,
+        });
+        Ok(true)
+    }
+
+    /// Gives out what the running element still holds and starts a new one.
+    fn renew(&mut self) -> Result<(), EncodeError> {
+        self.drain()?;
+        self.running = run(self.recipe, &self.config, &self.info)?;
+        (self.pushed, self.held, self.new_rate) = (0, 0, false);
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<(), EncodeError> {
+        self.running.source.end_of_stream().map_err(|error| self.failed(error))?;
+        while self.pull(SILENCE)? {}
+        if !self.running.sink.is_eos() {
+            return Err(self.failed(format!("no answer for {SILENCE:?}")));
+        }
+        self.times.clear();
+        Ok(())
+    }
+
+    fn buffer(&self, frame: &VideoFrame, inner: gst::ClockTime) -> Result<gst::Buffer, EncodeError> {
+        let mut buffer = gst::Buffer::with_size(self.info.size()).map_err(|error| self.failed(error))?;
+        let fresh = buffer.get_mut().expect("a new buffer has one owner");
+        fresh.set_pts(inner);
+        fresh.set_duration(inner_time(1, self.config.fps));
+        let mut map = fresh.map_writable().map_err(|error| self.failed(error))?;
+        let (width, height) = (self.config.size.width() as usize, self.config.size.height() as usize);
+        for (index, plane) in frame.planes.iter().enumerate() {
+            let (width, height) = if index == 0 { (width, height) } else { (width / 2, height / 2) };
+            let (offset, stride) = (self.info.offset()[index], self.info.stride()[index].unsigned_abs() as usize);
+            let rows = map[offset..].chunks_mut(stride).take(height);
+            for (to, from) in rows.zip(plane.data.chunks(plane.stride)) {
+                to[..width].copy_from_slice(&from[..width]);
+            }
+        }
+        drop(map);
+        Ok(buffer)
+    }
+}
+
+impl VideoEncoder for GstEncoder {
+    fn name(&self) -> &str {
+        self.recipe.name
+    }
+
+    fn push(&mut self, frame: &VideoFrame, force_keyframe: bool) -> Result<(), EncodeError> {
+        if self.flushed {
+            return Err(EncodeError::Flushed);
+        }
+        check_picture(frame, &self.config)?;
+        let keyframe = force_keyframe || self.since_keyframe >= self.config.keyframe_interval;
+        if keyframe && self.new_rate {
+            self.renew()?;
+        }
+        let inner = inner_time(self.pushed, self.config.fps);
+        if keyframe && self.pushed > 0 {
+            let event = gst_video::UpstreamForceKeyUnitEvent::builder().running_time(inner).all_headers(true).build();
+            // Refused only by elements without such events; their own interval then holds.
+            let _ = self.running.encoder.send_event(event);
+        }
+        let buffer = self.buffer(frame, inner)?;
+        if let Err(error) = self.running.source.push_buffer(buffer) {
+            self.check_bus()?;
+            return Err(self.failed(error));
+        }
+        self.times.push_back(Times { inner, timestamp: frame.timestamp, captured: frame.captured });
+        self.pushed += 1;
+        self.since_keyframe = if keyframe { 1 } else { self.since_keyframe + 1 };
+        // What an encoder without delay makes of this picture is waited for; what an encoder keeps is learnt.
+        while self.times.len() > self.held && self.held < MOST_HELD {
+            if !self.pull(KEEPS)? {
+                self.held = self.times.len();
+            }
+        }
+        while self.times.len() > self.held + 1 {
+            if !self.pull(SILENCE)? {
+                return Err(self.failed(format!("no answer for {SILENCE:?}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn poll(&mut self) -> Result<Option<EncodedFrame>, EncodeError> {
+        while !self.flushed && self.pull(Duration::ZERO)? {}
+        Ok(self.ready.pop_front())
+    }
+
+    fn flush(&mut self) -> Result<(), EncodeError> {
+        if std::mem::replace(&mut self.flushed, true) {
+            return Ok(());
+        }
+        self.drain()
+    }
+
+    fn set_bitrate(&mut self, kbps: u32) -> Result<(), EncodeError> {
+        let config = VideoEncoderConfig { bitrate_kbps: kbps, ..self.config };
+        config.check()?;
+        if kbps != self.config.bitrate_kbps {
+            self.config = config;
+            if self.recipe.live_bitrate {
+                set_property(&self.running.encoder, self.recipe.bitrate, &kbps.to_string())
+                    .map_err(|reason| self.failed(reason))?;
+            } else {
+                self.new_rate = true;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Time stamps inside GStreamer count pictures, rounded up: elements scale them down to whole pictures again,
+/// and two real times that scale to the same picture would be an error.
+fn inner_time(picture: u64, fps: u32) -> gst::ClockTime {
+    gst::ClockTime::from_nseconds((picture * 1_000_000_000).div_ceil(u64::from(fps)))
+}
+
+fn colorimetry(color: ColorSpace) -> gst_video::VideoColorimetry {
+    use gst_video::{VideoColorMatrix, VideoColorPrimaries, VideoColorRange, VideoTransferFunction};
+    let range = match color.range {
+        Range::Limited => VideoColorRange::Range16_235,
+        Range::Full => VideoColorRange::Range0_255,
+    };
+    let (matrix, transfer, primaries) = match color.matrix {
+        Matrix::Bt601 => (VideoColorMatrix::Bt601, VideoTransferFunction::Bt601, VideoColorPrimaries::Smpte170m),
+        Matrix::Bt709 => (VideoColorMatrix::Bt709, VideoTransferFunction::Bt709, VideoColorPrimaries::Bt709),
+        Matrix::Bt2020 => (VideoColorMatrix::Bt2020, VideoTransferFunction::Bt202010, VideoColorPrimaries::Bt2020),
+    };
+    gst_video::VideoColorimetry::new(range, matrix, transfer, primaries)
+}
+
+fn describe(message: &gst::Message) -> String {
+    match message.view() {
+        gst::MessageView::Error(error) => {
+            error.debug().map_or_else(|| error.error().to_string(), |debug| format!("{} ({debug})", error.error()))
+        }
+        _ => "unknown error".to_owned(),
+    }
+}
+
+/// Sets a property by its text, or says why not.
+fn set_property(element: &gst::Element, name: &str, value: &str) -> Result<(), String> {
+    let spec = element.find_property(name).ok_or_else(|| format!("no property `{name}`"))?;
+    if !spec.flags().contains(gst::glib::ParamFlags::WRITABLE) {
+        return Err(format!("property `{name}` cannot be written"));
+    }
+    let value = gst::glib::Value::deserialize_with_pspec(value, &spec)
+        .map_err(|_| format!("property `{name}` does not take `{value}`"))?;
+    element.set_property_from_value(name, &value);
+    Ok(())
+}
+
+fn run(recipe: &Recipe, config: &VideoEncoderConfig, info: &gst_video::VideoInfo) -> Result<Running, EncodeError> {
+    let failed = |reason: String| EncodeError::Failed { name: recipe.name.to_owned(), reason };
+    let make = |element: &str| {
+        let missing = |_| EncodeError::NotHere {
+            name: recipe.name.to_owned(),
+            reason: format!("GStreamer cannot make an element `{element}`"),
+        };
+        gst::ElementFactory::make(element).build().map_err(missing)
+    };
+    let encoder = make(recipe.element)?;
+    for (name, value) in recipe.properties {
+        let (name, optional) = name.strip_prefix('?').map_or((*name, false), |name| (name, true));
+        let value = table::fill(value, config.keyframe_interval, config.threads);
+        if let Err(reason) = set_property(&encoder, name, &value)
+            && !optional
+        {
+            return Err(failed(reason));
+        }
+    }
+    set_property(&encoder, recipe.bitrate, &config.bitrate_kbps.to_string()).map_err(failed)?;
+
+    let caps = info.to_caps().map_err(|error| failed(error.to_string()))?;
+    let source = AppSrc::builder().caps(&caps).format(gst::Format::Time).build();
+    let mut chain = vec![source.clone().upcast::<gst::Element>()];
+    let takes = encoder.static_pad("sink").is_some_and(|pad| pad.query_caps(None).can_intersect(&caps));
+    if !takes {
+        chain.push(make("videoconvert")?);
+    }
+    chain.push(encoder.clone());
+    let mut wanted = gst::Caps::builder("video/x-av1").field("alignment", "tu");
+    if recipe.parse {
+        chain.push(make("av1parse")?);
+        wanted = wanted.field("stream-format", "obu-stream");
+    }
+    let sink = AppSink::builder().caps(&wanted.build()).sync(false).build();
+    chain.push(sink.clone().upcast());
+
+    let pipeline = gst::Pipeline::new();
+    pipeline.add_many(&chain).map_err(|error| failed(error.to_string()))?;
+    gst::Element::link_many(&chain).map_err(|error| failed(error.to_string()))?;
+    let running = Running { pipeline, source, encoder, sink };
+    if let Err(error) = running.pipeline.set_state(gst::State::Playing) {
+        let message = running.pipeline.bus().and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
+        return Err(failed(message.map_or_else(|| error.to_string(), |message| describe(&message))));
+    }
+    Ok(running)
+}

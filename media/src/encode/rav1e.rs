@@ -1,0 +1,268 @@
+//! rav1e: the encoder that is always there.
+//!
+//! Its numbered presets stop where real time begins, so ours are built from single speed settings.
+//! It keeps four pictures before it gives the first one back, and cannot change its rate while it runs:
+//! a new rate gets a new context at a keyframe.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rav1e::color::{ColorDescription, ColorPrimaries, MatrixCoefficients, PixelRange, TransferCharacteristics};
+use rav1e::config::SpeedSettings;
+use rav1e::prelude::{
+    BlockSize, EncoderConfig, EncoderStatus, FrameType, PartitionRange, Rational, SceneDetectionSpeed, Tune,
+};
+use rav1e::{Config, Context, Frame};
+
+use super::{EncodeError, VideoEncoder, VideoEncoderConfig, level};
+use crate::format::{ColorSpace, Matrix, Range, Timestamp, WallClock};
+use crate::frame::{EncodedFrame, Plane, TrackKind, VideoFrame};
+use crate::package::av1::strip_delimiters;
+
+/// A named compromise between quality and speed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// Preset 10 without CDEF: 32x32 blocks.
+    Quality,
+    /// 64x64 blocks only.
+    Balanced,
+    /// 64x64 blocks only, rates estimated in the transform domain.
+    Fast,
+}
+
+impl Preset {
+    /// All presets, best quality first.
+    pub const ALL: [Self; 3] = [Self::Quality, Self::Balanced, Self::Fast];
+
+    /// The encoder's name with this preset.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Quality => "rav1e:quality",
+            Self::Balanced => "rav1e:balanced",
+            Self::Fast => "rav1e:fast",
+        }
+    }
+
+    fn settings(self) -> SpeedSettings {
+        let mut settings = SpeedSettings::from_preset(10);
+        settings.rdo_lookahead_frames = 1;
+        settings.scene_detection_mode = SceneDetectionSpeed::None;
+        settings.cdef = false;
+        if self != Self::Quality {
+            settings.partition.partition_range = PartitionRange::new(BlockSize::BLOCK_64X64, BlockSize::BLOCK_64X64);
+        }
+        settings.transform.tx_domain_rate = self == Self::Fast;
+        settings
+    }
+
+    const fn tune(self) -> Tune {
+        match self {
+            Self::Quality => Tune::Psychovisual,
+            Self::Balanced | Self::Fast => Tune::Psnr,
+        }
+    }
+}
+
+/// Pictures over which rav1e evens out its rate: the least it allows, which also bounds keyframes.
+///
+/// A frame gets at most what the reservoir holds, and it hovers around half full:
+/// about six pictures' worth for a keyframe.
+const RESERVOIR: i32 = 12;
+
+/// A keyframe interval that no context reaches.
+const NO_KEYFRAMES: u64 = 1 << 20;
+
+/// Times of a picture that is being encoded.
+#[derive(Clone, Copy)]
+struct Times {
+    timestamp: Timestamp,
+    captured: WallClock,
+}
+
+/// rav1e behind our trait.
+pub struct Rav1eEncoder {
+    preset: Preset,
+    config: VideoEncoderConfig,
+    context: Context<u8>,
+    in_context: u32,
+    since_keyframe: u32,
+    times: VecDeque<Times>,
+    ready: VecDeque<EncodedFrame>,
+    flushed: bool,
+}
+
+impl Rav1eEncoder {
+    /// An encoder.
+    ///
+    /// # Errors
+    /// [`EncodeError::Config`] or [`EncodeError::Failed`] for what rav1e refuses.
+    pub fn new(preset: Preset, config: VideoEncoderConfig) -> Result<Self, EncodeError> {
+        config.check()?;
+        let context = new_context(preset, &config)?;
+        Ok(Self {
+            preset,
+            config,
+            context,
+            in_context: 0,
+            since_keyframe: 0,
+            times: VecDeque::new(),
+            ready: VecDeque::new(),
+            flushed: false,
+        })
+    }
+
+    fn failed(&self, reason: impl ToString) -> EncodeError {
+        EncodeError::Failed { name: self.preset.name().to_owned(), reason: reason.to_string() }
+    }
+
+    /// Encodes all that the context is ready to encode.
+    fn drain(&mut self) -> Result<(), EncodeError> {
+        loop {
+            let packet = match self.context.receive_packet() {
+                Ok(packet) => packet,
+                Err(EncoderStatus::Encoded) => continue,
+                Err(EncoderStatus::NeedMoreData | EncoderStatus::LimitReached) => return Ok(()),
+                Err(status) => return Err(self.failed(status)),
+            };
+            // Low latency means no reordering: packets come in the order of the pictures.
+            let Some(times) = self.times.pop_front() else {
+                return Err(self.failed("a packet without a picture"));
+            };
+            self.ready.push_back(EncodedFrame {
+                kind: TrackKind::Video,
+                timestamp: times.timestamp,
+                duration: frame_duration(self.config.fps),
+                captured: times.captured,
+                keyframe: packet.frame_type == FrameType::KEY,
+                data: strip_delimiters(Bytes::from(packet.data)),
+            });
+        }
+    }
+
+    /// Gives out what the old context still holds and starts a new one, whose first picture is a keyframe.
+    fn renew(&mut self) -> Result<(), EncodeError> {
+        self.context.flush();
+        self.drain()?;
+        self.context = new_context(self.preset, &self.config)?;
+        self.in_context = 0;
+        Ok(())
+    }
+}
+
+/// How long a picture is shown at a nominal rate.
+pub(crate) fn frame_duration(fps: u32) -> std::time::Duration {
+    std::time::Duration::from_micros(1_000_000 / u64::from(fps.max(1)))
+}
+
+impl VideoEncoder for Rav1eEncoder {
+    fn name(&self) -> &str {
+        self.preset.name()
+    }
+
+    fn push(&mut self, frame: &VideoFrame, force_keyframe: bool) -> Result<(), EncodeError> {
+        if self.flushed {
+            return Err(EncodeError::Flushed);
+        }
+        check_picture(frame, &self.config)?;
+        let keyframe = force_keyframe || self.since_keyframe >= self.config.keyframe_interval;
+        if keyframe && self.in_context > 0 {
+            self.renew()?;
+        }
+        let mut picture: Frame<u8> = self.context.new_frame();
+        let width = self.config.size.width() as usize;
+        let rows = self.config.size.height() as usize;
+        copy_plane(&mut picture.planes[0], &frame.planes[0], width, rows);
+        copy_plane(&mut picture.planes[1], &frame.planes[1], width / 2, rows / 2);
+        copy_plane(&mut picture.planes[2], &frame.planes[2], width / 2, rows / 2);
+        self.context.send_frame(Arc::new(picture)).map_err(|status| self.failed(status))?;
+        self.in_context += 1;
+        self.times.push_back(Times { timestamp: frame.timestamp, captured: frame.captured });
+        self.since_keyframe = if keyframe { 1 } else { self.since_keyframe + 1 };
+        self.drain()
+    }
+
+    fn poll(&mut self) -> Result<Option<EncodedFrame>, EncodeError> {
+        Ok(self.ready.pop_front())
+    }
+
+    fn flush(&mut self) -> Result<(), EncodeError> {
+        if std::mem::replace(&mut self.flushed, true) {
+            return Ok(());
+        }
+        self.context.flush();
+        self.drain()
+    }
+
+    fn set_bitrate(&mut self, kbps: u32) -> Result<(), EncodeError> {
+        let config = VideoEncoderConfig { bitrate_kbps: kbps, ..self.config };
+        config.check()?;
+        self.config = config;
+        Ok(())
+    }
+}
+
+/// # Errors
+/// [`EncodeError::Picture`] unless the picture is what the encoder was opened for.
+pub(crate) fn check_picture(frame: &VideoFrame, config: &VideoEncoderConfig) -> Result<(), EncodeError> {
+    let width = config.size.width() as usize;
+    let holds = |plane: &Plane, width: usize, rows: usize| {
+        plane.stride >= width && plane.data.len() >= plane.stride * (rows - 1) + width
+    };
+    let rows = config.size.height() as usize;
+    let [y, u, v] = &frame.planes;
+    let whole = frame.size == config.size && frame.depth == 8;
+    if whole && holds(y, width, rows) && holds(u, width / 2, rows / 2) && holds(v, width / 2, rows / 2) {
+        return Ok(());
+    }
+    Err(EncodeError::Picture {
+        got: format!("{} of {} bits", frame.size, frame.depth),
+        wanted: format!("{} of 8 bits, whole planes", config.size),
+    })
+}
+
+fn copy_plane(to: &mut rav1e::prelude::Plane<u8>, from: &Plane, width: usize, rows: usize) {
+    let stride = to.cfg.stride;
+    let into = to.data_origin_mut().chunks_mut(stride).take(rows);
+    for (to, from) in into.zip(from.data.chunks(from.stride)) {
+        to[..width].copy_from_slice(&from[..width]);
+    }
+}
+
+fn new_context(preset: Preset, config: &VideoEncoderConfig) -> Result<Context<u8>, EncodeError> {
+    let failed = |reason: String| EncodeError::Failed { name: preset.name().to_owned(), reason };
+    let mut encoder = EncoderConfig::with_speed_preset(10);
+    encoder.width = config.size.width() as usize;
+    encoder.height = config.size.height() as usize;
+    encoder.time_base = Rational::new(1, u64::from(config.fps));
+    (encoder.pixel_range, encoder.color_description) = color(config.color);
+    encoder.level_idx = Some(level(config.size, config.fps));
+    // Every keyframe starts a context, so none may come by itself (and rate control may not save up for one).
+    encoder.set_key_frame_interval(NO_KEYFRAMES, NO_KEYFRAMES);
+    encoder.low_latency = true;
+    encoder.bitrate = i32::try_from(config.bitrate_kbps * 1000).unwrap_or(i32::MAX);
+    // With a ceiling below 255 rav1e cannot coarsen enough and overshoots; with 255 it also bounds single frames.
+    encoder.quantizer = 255;
+    encoder.reservoir_frame_delay = Some(RESERVOIR);
+    encoder.tune = preset.tune();
+    // Viewers decode tiles in parallel too, so there are always two.
+    encoder.tiles = config.threads.max(2);
+    encoder.speed_settings = preset.settings();
+    let config = Config::new().with_encoder_config(encoder).with_threads(config.threads);
+    config.new_context().map_err(|error| failed(error.to_string()))
+}
+
+fn color(color: ColorSpace) -> (PixelRange, Option<ColorDescription>) {
+    let range = match color.range {
+        Range::Limited => PixelRange::Limited,
+        Range::Full => PixelRange::Full,
+    };
+    let (color_primaries, transfer_characteristics, matrix_coefficients) = match color.matrix {
+        Matrix::Bt601 => (ColorPrimaries::BT601, TransferCharacteristics::BT601, MatrixCoefficients::BT601),
+        Matrix::Bt709 => (ColorPrimaries::BT709, TransferCharacteristics::BT709, MatrixCoefficients::BT709),
+        Matrix::Bt2020 => {
+            (ColorPrimaries::BT2020, TransferCharacteristics::BT2020_10Bit, MatrixCoefficients::BT2020NCL)
+        }
+    };
+    (range, Some(ColorDescription { color_primaries, transfer_characteristics, matrix_coefficients }))
+}
