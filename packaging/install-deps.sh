@@ -42,7 +42,7 @@ finish() {
 with_apt() {
   packages="build-essential clang cmake libclang-dev meson nasm ninja-build pkg-config
     libasound2-dev libgstreamer-plugins-bad1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer1.0-dev
-    libopus-dev libpipewire-0.3-dev libudev-dev libwayland-dev libx11-xcb1 libxkbcommon-dev libxkbcommon-x11-0
+    libudev-dev libwayland-dev libx11-xcb1 libxkbcommon-dev libxkbcommon-x11-0
     gstreamer1.0-libav gstreamer1.0-pipewire gstreamer1.0-plugins-bad gstreamer1.0-plugins-base
     gstreamer1.0-plugins-good gstreamer1.0-x libgl1 libegl1 mesa-vulkan-drivers"
   [ -z "$want_test" ] || packages="$packages chromium ffmpeg fonts-noto-cjk mpv nodejs sox x11-apps xauth xvfb
@@ -61,7 +61,7 @@ with_apt() {
 with_dnf() {
   packages="clang clang-devel cmake gcc gcc-c++ make meson nasm ninja-build pkgconf-pkg-config
     alsa-lib-devel gstreamer1-devel gstreamer1-plugins-base-devel gstreamer1-plugins-bad-free-devel
-    opus-devel pipewire-devel systemd-devel wayland-devel libxkbcommon-devel libxkbcommon-x11
+    opus-devel systemd-devel wayland-devel libxkbcommon-devel libxkbcommon-x11
     gstreamer1-plugins-bad-free gstreamer1-plugins-base gstreamer1-plugins-good pipewire-gstreamer mesa-vulkan-drivers"
   [ -z "$want_test" ] || packages="$packages chromium ffmpeg-free google-noto-sans-cjk-fonts mpv nodejs sox xclock xorg-x11-server-Xvfb"
   rust_is_new_enough || packages="$packages cargo clippy rust rustfmt"
@@ -75,7 +75,7 @@ with_dnf() {
 
 with_pacman() {
   packages="base-devel clang cmake meson nasm ninja pkgconf alsa-lib gstreamer gst-plugins-base gst-plugins-good
-    gst-plugins-bad gst-plugin-pipewire libpipewire opus systemd-libs wayland libxkbcommon libxkbcommon-x11 vulkan-swrast"
+    gst-plugins-bad gst-plugin-pipewire opus systemd-libs wayland libxkbcommon libxkbcommon-x11 vulkan-swrast"
   [ -z "$want_test" ] || packages="$packages chromium ffmpeg mpv nodejs noto-fonts-cjk sox xorg-server-xvfb xorg-xclock"
   rust_is_new_enough || packages="$packages rust"
   missing=
