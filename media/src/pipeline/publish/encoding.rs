@@ -1,0 +1,213 @@
+//! The thread that owns the video encoder: picks it, feeds it, replaces it.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use super::overload::Overload;
+use super::shared::{Growth, Message, Paced, Shared, TICK, count, tell};
+use super::types::{EndReason, PublishEvent, PublishProblem};
+use crate::encode::probe::{ProbeRequest, Rung, cached_or_run, step_down};
+use crate::encode::{EncodeError, EncoderChoice, VideoEncoder, VideoEncoderConfig, names, open, rav1e};
+use crate::format::{ColorSpace, Timestamp};
+use crate::frame::EncodedFrame;
+use crate::slot;
+
+/// An encoder that fails again so soon is not opened a third time.
+const FAILS_AGAIN: Duration = Duration::from_secs(30);
+/// A step down the ladder is at least this deep.
+const LEAST_STEP: f64 = 0.8;
+
+pub(crate) struct EncodeThread {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) pictures: slot::Receiver<Paced>,
+    pub(crate) out: SyncSender<Message>,
+    pub(crate) choice: EncoderChoice,
+    pub(crate) probe_cache: Option<PathBuf>,
+    pub(crate) rung: Rung,
+    pub(crate) color: ColorSpace,
+    pub(crate) keyframe_every: Duration,
+}
+
+/// An open encoder and what is inside it.
+struct Open {
+    encoder: Box<dyn VideoEncoder>,
+    rung: Rung,
+    keyframe_at: Option<Timestamp>,
+    /// Pictures inside: their media time, and when they went in.
+    inside: VecDeque<(Timestamp, Timestamp)>,
+}
+
+impl EncodeThread {
+    pub(crate) fn run(mut self) {
+        let opened = self.choose().and_then(|name| self.open(&name));
+        match opened {
+            Ok(open) => self.encode(open),
+            Err(error) => self.shared.end(EndReason::Failed(error.to_string())),
+        }
+    }
+
+    /// The encoder's name: the one asked for, or what the probe finds; steps down if nothing is fast enough.
+    fn choose(&mut self) -> Result<String, EncodeError> {
+        if let EncoderChoice::Named(name) = &self.choice
+            && names().contains(&name.as_str())
+        {
+            self.tell_encoder(name, "asked for");
+            return Ok(name.clone());
+        }
+        let Rung { size, fps, bitrate_kbps } = self.rung;
+        let request = ProbeRequest::new(size, fps, bitrate_kbps, self.choice.clone());
+        let now = self.shared.clock.wall_clock(self.shared.clock.now());
+        let table = cached_or_run(self.probe_cache.as_deref(), now, &request)?;
+        self.tell_encoder(&table.chosen, &table.reason);
+        if !table.fast_enough {
+            let reason = format!("{}: {}", table.chosen, table.reason);
+            self.step_down(table.headroom(), reason);
+        }
+        let chosen = table.chosen.clone();
+        *self.shared.probe.lock() = Some(table);
+        Ok(chosen)
+    }
+
+    fn tell_encoder(&self, name: &str, reason: &str) {
+        let event = PublishEvent::Encoder { name: name.to_owned(), reason: reason.to_owned() };
+        tell(&self.out, event);
+    }
+
+    /// Asks for less work from now on, if there is less.
+    fn step_down(&mut self, headroom: f64, reason: String) {
+        let Some(rung) = step_down(self.rung, headroom.min(LEAST_STEP)) else { return };
+        self.rung = rung;
+        *self.shared.new_rung.lock() = Some(rung);
+        let Rung { size, fps, bitrate_kbps } = rung;
+        tell(&self.out, PublishEvent::Ladder { size, fps, bitrate_kbps, reason });
+    }
+
+    fn open(&self, name: &str) -> Result<Open, EncodeError> {
+        let config = VideoEncoderConfig {
+            color: self.color,
+            // Keyframes come by media time; an encoder's own count is for sources that stop keeping time.
+            keyframe_interval: ((self.keyframe_every.as_secs_f64() * f64::from(self.rung.fps)).ceil() as u32).max(1) + 1,
+            ..VideoEncoderConfig::new(self.rung.size, self.rung.fps, self.rung.bitrate_kbps)
+        };
+        let encoder = open(name, &config)?;
+        let _ = self.out.send(Message::Fps(self.rung.fps));
+        *self.shared.encoder.lock() = (name.to_owned(), self.rung);
+        Ok(Open { encoder, rung: self.rung, keyframe_at: None, inside: VecDeque::new() })
+    }
+
+    fn encode(mut self, mut open: Open) {
+        let mut overload = Overload::default();
+        let mut dropped = Growth::default();
+        let mut failed_at = None;
+        self.shared.ready.store(true, Ordering::Release);
+        loop {
+            let next = self.pictures.recv_timeout(TICK);
+            count(&self.shared.counters.dropped_encode, dropped.since(self.pictures.dropped()));
+            let result = match next {
+                Ok(Some(paced)) => self.picture(&mut open, paced),
+                Ok(None) => self.drain(&mut open),
+                Err(slot::Closed) => {
+                    // What the encoder keeps is the end of the show.
+                    let _ = open.encoder.flush().and_then(|()| self.drain(&mut open));
+                    return;
+                }
+            };
+            if let Err(error) = result {
+                match self.replace(&open, &error, &mut failed_at) {
+                    Ok(other) => open = other,
+                    Err(error) => return self.shared.end(EndReason::Failed(error.to_string())),
+                }
+                overload.reset();
+            }
+            let counters = &self.shared.counters;
+            let encoded = counters.encoded.load(Ordering::Relaxed);
+            let lost = counters.dropped_encode.load(Ordering::Relaxed);
+            if let Some(part) = overload.handle(self.shared.clock.now(), encoded, lost) {
+                let reason = format!("{} keeps up with {:.0} % of the pictures only", open.encoder.name(), part * 100.0);
+                self.step_down(part, reason);
+            }
+        }
+    }
+
+    fn picture(&mut self, open: &mut Open, paced: Paced) -> Result<(), EncodeError> {
+        self.shared.took("queue", paced.at);
+        if (paced.rung.size, paced.rung.fps) != (open.rung.size, open.rung.fps) {
+            open.encoder.flush()?;
+            self.drain(open)?;
+            self.rung = paced.rung;
+            *open = self.open(&open.encoder.name().to_owned())?;
+        }
+        let bitrate = self.shared.new_bitrate.swap(0, Ordering::Relaxed);
+        if bitrate > 0 && open.encoder.set_bitrate(bitrate).is_ok() {
+            self.rung.bitrate_kbps = bitrate;
+            self.shared.encoder.lock().1.bitrate_kbps = bitrate;
+        }
+        let at = paced.frame.timestamp;
+        // Half a picture early, as pictures do not fall on the very instant.
+        let half = Duration::from_secs(1) / (2 * open.rung.fps.max(1));
+        let due = open.keyframe_at.is_none_or(|last| at.saturating_since(last) + half >= self.keyframe_every);
+        let forced = self.shared.force_keyframe.swap(false, Ordering::Relaxed);
+        if due || forced {
+            open.keyframe_at = Some(at);
+        }
+        open.inside.push_back((at, self.shared.clock.now()));
+        match open.encoder.push(&paced.frame, due || forced) {
+            // A picture of the wrong shape is lost and nothing else.
+            Err(EncodeError::Picture { .. }) => {
+                open.inside.pop_back();
+                count(&self.shared.counters.dropped_encoder, 1);
+            }
+            result => result?,
+        }
+        self.drain(open)
+    }
+
+    /// Hands on what is ready.
+    fn drain(&self, open: &mut Open) -> Result<(), EncodeError> {
+        while let Some(frame) = open.encoder.poll()? {
+            while let Some((at, since)) = open.inside.pop_front() {
+                if at >= frame.timestamp {
+                    self.shared.took("encode", since);
+                    break;
+                }
+                count(&self.shared.counters.dropped_encoder, 1);
+            }
+            count(&self.shared.counters.encoded, 1);
+            self.send(frame);
+        }
+        Ok(())
+    }
+
+    fn send(&self, frame: EncodedFrame) {
+        if self.out.send(Message::Frame(frame, self.shared.clock.now())).is_err() {
+            self.shared.end(EndReason::Failed("the packaging thread ended".to_owned()));
+        }
+    }
+
+    /// Another encoder for one that failed: the same once more, then rav1e's fastest preset.
+    fn replace(
+        &mut self,
+        old: &Open,
+        error: &EncodeError,
+        failed_at: &mut Option<Timestamp>,
+    ) -> Result<Open, EncodeError> {
+        let name = old.encoder.name().to_owned();
+        count(&self.shared.counters.dropped_encoder, old.inside.len() as u64);
+        tell(&self.out, PublishEvent::Problem(PublishProblem::Encoder { name: name.clone(), reason: error.to_string() }));
+        let now = self.shared.clock.now();
+        let again = failed_at.replace(now).is_some_and(|last| now.saturating_since(last) < FAILS_AGAIN);
+        let fallback = rav1e::Preset::Fast.name();
+        if !again && let Ok(open) = self.open(&name) {
+            return Ok(open);
+        }
+        if name == fallback {
+            return Err(error.clone());
+        }
+        self.tell_encoder(fallback, &format!("{name} failed"));
+        self.open(fallback)
+    }
+}
