@@ -1,0 +1,146 @@
+//! What the engine reports.
+
+use std::collections::BTreeSet;
+
+use runnel_media::format::WallClock;
+
+use super::{
+    BroadcastId, ChannelId, ChatEvent, CommunityId, Connection, Devices, Feed, Health, Level, LiveItem, Notice, Person,
+    Picture, Problem, SettingsView, SoundChoice, SourceChoice, StudioPhase, StudioTelemetry, WatchPhase, WatchState,
+    WatchTelemetry,
+};
+
+/// One thing that happened outside the UI.
+///
+/// Events come through a bounded channel, each followed by a request for a repaint.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A community is known; the first one becomes the current one.
+    CommunityJoined {
+        /// Its id.
+        id: CommunityId,
+        /// Its name.
+        name: String,
+        /// Its address.
+        address: String,
+        /// Whether it runs inside this app.
+        embedded: bool,
+    },
+    /// A community was left.
+    CommunityLeft(CommunityId),
+    /// Another community's home page is to be shown.
+    CommunitySelected(CommunityId),
+    /// A community began or stopped answering.
+    Connection {
+        /// Which.
+        community: CommunityId,
+        /// How it is now.
+        connection: Connection,
+    },
+    /// One signed in, or out (`None`).
+    SignedIn {
+        /// Where.
+        community: CommunityId,
+        /// As whom.
+        person: Option<Person>,
+    },
+    /// The channels followed in a community.
+    Following {
+        /// Where.
+        community: CommunityId,
+        /// All of them.
+        channels: BTreeSet<ChannelId>,
+    },
+    /// The live list was asked for.
+    LiveLoading {
+        /// Whose.
+        community: CommunityId,
+        /// What is searched for; empty for all.
+        query: String,
+    },
+    /// The live list came.
+    LiveList {
+        /// Whose.
+        community: CommunityId,
+        /// What was searched for; empty for all.
+        query: String,
+        /// The cards; stills that are missing are kept from before.
+        items: Vec<LiveItem>,
+    },
+    /// The live list did not come.
+    LiveFailed {
+        /// Whose.
+        community: CommunityId,
+        /// Why.
+        problem: Problem,
+    },
+    /// A still came, decoded by the engine.
+    Thumbnail {
+        /// Whose.
+        community: CommunityId,
+        /// Of which show.
+        broadcast: BroadcastId,
+        /// The still.
+        picture: Picture,
+    },
+    /// A channel is being opened to watch; replaces what was watched before.
+    WatchOpened(Box<WatchState>),
+    /// Where the pictures of the watched channel come from.
+    WatchPicture(Feed),
+    /// The watched channel plays, stalls, ends.
+    WatchPhase(WatchPhase),
+    /// What the community tells about the watched show.
+    WatchInfo {
+        /// Its title.
+        title: String,
+        /// People watching now.
+        viewers: u64,
+        /// When it began.
+        started: WallClock,
+    },
+    /// Measurements of the watched channel, at most a few a second.
+    WatchTelemetry(WatchTelemetry),
+    /// Nothing is watched any more.
+    WatchClosed,
+    /// Something in a chat; reaches the watched channel and one's own.
+    Chat {
+        /// Where.
+        community: CommunityId,
+        /// In which channel.
+        channel: ChannelId,
+        /// What.
+        event: ChatEvent,
+    },
+    /// The devices of this machine, after a look.
+    Devices(Devices),
+    /// Where the studio's preview comes from; `None` while there is no source.
+    StudioPreview(Option<Feed>),
+    /// The sound's level, at most 20 a second.
+    StudioLevel(Level),
+    /// The broadcast starts, is on air, ends.
+    StudioPhase(StudioPhase),
+    /// How one's broadcast does, in one verdict.
+    StudioHealth(Health),
+    /// Measurements of one's broadcast, at most a few a second.
+    StudioTelemetry(StudioTelemetry),
+    /// The channel one goes live on.
+    StudioChannel {
+        /// Where.
+        community: CommunityId,
+        /// Which.
+        channel: ChannelId,
+    },
+    /// The source and sound in use changed, for instance because a device went away.
+    StudioSource {
+        /// Pictures.
+        source: SourceChoice,
+        /// Sound.
+        sound: SoundChoice,
+    },
+    /// The settings in force, at start and after each change.
+    Settings(Box<SettingsView>),
+    /// Something worth a message at the foot of the window.
+    Notice(Notice),
+    /// All is ended and saved: the window may close.
+    Closed,
+}

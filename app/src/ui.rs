@@ -1,0 +1,297 @@
+//! The screens: they read the state and give commands, and keep only what is theirs (what is open, what is typed).
+
+use std::time::Instant;
+
+use egui::{CentralPanel, Context, Frame, Panel, ThemePreference, Ui};
+use runnel_media::format::WallClock;
+
+use crate::command::Command;
+use crate::i18n::{Locale, Words};
+use crate::state::{AppState, CommunityId, Language, SettingsView, TextScale, ThemeChoice};
+use crate::theme::{Theme, dress};
+use crate::widget::{Screen, Stills};
+
+use self::dialog::Dialog;
+
+mod chat;
+mod dialog;
+mod home;
+mod keys;
+mod problem;
+mod rail;
+mod settings;
+mod studio;
+mod toasts;
+mod watch;
+mod welcome;
+
+/// Below this width side panels fold away.
+const NARROW: f32 = 1200.0;
+
+/// The two clocks, read once a pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// Now.
+    pub now: Instant,
+    /// What the clock on the wall says.
+    pub wall: WallClock,
+}
+
+/// A page of the window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Page {
+    /// What is live.
+    #[default]
+    Home,
+    /// The channel one watches.
+    Watch,
+    /// One's own broadcast.
+    Studio,
+    /// Settings.
+    Settings,
+}
+
+/// Where a screen wants the window to go next.
+enum Go {
+    Page(Page),
+    Dialog(Dialog),
+    /// A setting, by the Fluent key of its name.
+    Setting(&'static str),
+}
+
+/// What a screen works with during one pass.
+struct Cx<'a> {
+    state: &'a AppState,
+    words: &'a Words,
+    theme: &'a Theme,
+    clock: Clock,
+    screen: Screen,
+    stills: &'a mut Stills,
+    out: &'a mut Vec<Command>,
+    go: &'a mut Vec<Go>,
+}
+
+impl Cx<'_> {
+    fn text(&self, key: &str) -> String {
+        self.words.text(key)
+    }
+
+    fn send(&mut self, command: Command) {
+        self.out.push(command);
+    }
+
+    fn go(&mut self, go: Go) {
+        self.go.push(go);
+    }
+}
+
+/// The window's contents and what they remember from pass to pass.
+pub struct Shell {
+    page: Page,
+    rail_wide: bool,
+    fullscreen: bool,
+    home: home::HomeView,
+    watch: watch::WatchView,
+    studio: studio::StudioView,
+    settings: settings::SettingsPage,
+    welcome: welcome::WelcomeView,
+    dialog: Option<Dialog>,
+    closing: bool,
+    words: Words,
+    stills: Stills,
+    screen: Screen,
+    system_locale: Option<String>,
+    dressed: Option<(TextScale, bool, ThemeChoice)>,
+}
+
+impl Shell {
+    /// A window that opens on the page its owner mostly uses.
+    pub fn new(settings: &SettingsView, screen: Screen, system_locale: Option<String>) -> Self {
+        let page = if settings.role == crate::state::Role::Stream { Page::Studio } else { Page::Home };
+        let locale = Locale::choose(settings.language, system_locale.as_deref());
+        Self {
+            page,
+            rail_wide: false,
+            fullscreen: false,
+            home: Default::default(),
+            watch: Default::default(),
+            studio: Default::default(),
+            settings: Default::default(),
+            welcome: Default::default(),
+            dialog: None,
+            closing: false,
+            words: Words::new(locale),
+            stills: Stills::default(),
+            screen,
+            system_locale,
+            dressed: None,
+        }
+    }
+
+    /// The page that is shown.
+    pub fn page(&self) -> Page {
+        self.page
+    }
+
+    /// Goes to a page.
+    pub fn open(&mut self, page: Page) {
+        self.page = page;
+    }
+
+    /// Puts language, theme and text size in force; call it before a pass.
+    pub fn dress(&mut self, ctx: &Context, settings: &SettingsView) {
+        let locale = self.locale(settings.language);
+        if locale != self.words.locale() {
+            self.words = Words::new(locale);
+        }
+        let wanted = (settings.text_scale, settings.reduced_motion, settings.theme);
+        if self.dressed != Some(wanted) {
+            dress(ctx, settings.text_scale.factor(), settings.reduced_motion);
+            ctx.set_theme(match settings.theme {
+                ThemeChoice::System => ThemePreference::System,
+                ThemeChoice::Dark => ThemePreference::Dark,
+                ThemeChoice::Light => ThemePreference::Light,
+            });
+            self.dressed = Some(wanted);
+        }
+    }
+
+    fn locale(&self, language: Language) -> Locale {
+        Locale::choose(language, self.system_locale.as_deref())
+    }
+
+    /// Asks whether to end the broadcast, since the window is to be closed.
+    pub fn ask_before_closing(&mut self) {
+        self.dialog = Some(Dialog::CloseWhileLive);
+    }
+
+    /// Says that everything is being ended, and takes no more orders.
+    pub fn say_closing(&mut self) {
+        self.closing = true;
+    }
+
+    /// Draws everything; gives what the person asked for.
+    pub fn show(&mut self, ui: &mut Ui, state: &AppState, clock: Clock) -> Vec<Command> {
+        let theme = Theme::new(ui.visuals().dark_mode, state.settings.text_scale.factor());
+        let (mut out, mut go) = (Vec::new(), Vec::new());
+        self.stills.begin_pass();
+        let mut cx = Cx {
+            state,
+            words: &self.words,
+            theme: &theme,
+            clock,
+            screen: self.screen,
+            stills: &mut self.stills,
+            out: &mut out,
+            go: &mut go,
+        };
+        ui.painter().rect_filled(ui.max_rect(), 0.0, theme.colors.ground);
+        let before = self.page;
+        if state.settings.welcomed {
+            let pressed = keys::pressed(ui.ctx(), self.page, self.dialog.is_some());
+            for key in pressed {
+                act(
+                    &mut cx,
+                    key,
+                    &mut self.page,
+                    &mut self.fullscreen,
+                    &mut self.watch,
+                    &mut self.home,
+                    &mut self.settings,
+                );
+            }
+            let fullscreen = self.fullscreen && self.page == Page::Watch;
+            if !fullscreen {
+                let width = theme.rail_width(self.rail_wide);
+                let frame = Frame::new().fill(theme.colors.surface);
+                Panel::left("rail").exact_size(width).resizable(false).show_separator_line(false).frame(frame).show(
+                    ui,
+                    |ui| {
+                        rail::show(ui, &mut cx, self.page, &mut self.rail_wide);
+                    },
+                );
+            }
+            CentralPanel::default().frame(Frame::new()).show(ui, |ui| match self.page {
+                Page::Home => home::show(ui, &mut cx, &mut self.home),
+                Page::Watch => watch::show(ui, &mut cx, &mut self.watch, &mut self.fullscreen),
+                Page::Studio => studio::show(ui, &mut cx, &mut self.studio),
+                Page::Settings => settings::show(ui, &mut cx, &mut self.settings),
+            });
+        } else {
+            CentralPanel::default().frame(Frame::new()).show(ui, |ui| welcome::show(ui, &mut cx, &mut self.welcome));
+        }
+        if self.closing {
+            dialog::closing(ui.ctx(), &cx);
+        } else if let Some(dialog) = &mut self.dialog
+            && dialog::show(ui.ctx(), &mut cx, dialog) == dialog::Outcome::Done
+        {
+            self.dialog = None;
+        }
+        toasts::show(ui.ctx(), &mut cx, if self.fullscreen { 0.0 } else { theme.rail_width(self.rail_wide) });
+        for go in go {
+            match go {
+                Go::Page(page) => self.page = page,
+                Go::Dialog(dialog) => self.dialog = Some(dialog),
+                Go::Setting(key) => {
+                    self.page = Page::Settings;
+                    self.settings.find(self.words.text(key));
+                }
+            }
+        }
+        self.turned_page(ui.ctx(), state, before, &mut out);
+        out
+    }
+
+    fn turned_page(&mut self, ctx: &Context, state: &AppState, before: Page, out: &mut Vec<Command>) {
+        if out.iter().any(|command| matches!(command, Command::Watch { .. })) {
+            self.page = Page::Watch;
+        }
+        if self.page != Page::Watch && self.fullscreen {
+            self.fullscreen = false;
+        }
+        self.watch.set_fullscreen(ctx, self.fullscreen);
+        let preview_wanted = self.page == Page::Studio && state.settings.welcomed;
+        if self.studio.want_preview(preview_wanted) {
+            out.push(if preview_wanted { Command::OpenPreview } else { Command::ClosePreview });
+            if preview_wanted && !state.devices.known {
+                out.push(Command::FindDevices);
+            }
+        }
+        if self.page != before {
+            ctx.memory_mut(|memory| memory.stop_text_input());
+            ctx.request_repaint();
+        }
+    }
+}
+
+fn act(
+    cx: &mut Cx<'_>,
+    key: keys::Shortcut,
+    page: &mut Page,
+    fullscreen: &mut bool,
+    watch: &mut watch::WatchView,
+    home: &mut home::HomeView,
+    settings: &mut settings::SettingsPage,
+) {
+    use keys::Shortcut;
+    match key {
+        Shortcut::Go(to) => *page = to,
+        Shortcut::Help => cx.go(Go::Dialog(Dialog::Keys)),
+        Shortcut::Search if *page == Page::Settings => settings.focus_search(),
+        Shortcut::Search => {
+            *page = Page::Home;
+            home.focus_search();
+        }
+        Shortcut::GoLive => studio::go_live_or_ask(cx),
+        Shortcut::Back if *fullscreen => *fullscreen = false,
+        Shortcut::Back if *page == Page::Watch => *page = Page::Home,
+        Shortcut::Back => {}
+        Shortcut::Fullscreen => *fullscreen = !*fullscreen,
+        other => watch::shortcut(cx, watch, other),
+    }
+}
+
+/// The id of the community a screen works in, for commands.
+fn current(cx: &Cx<'_>) -> Option<CommunityId> {
+    cx.state.current.clone()
+}

@@ -1,0 +1,156 @@
+//! The preview, and what lies over it.
+
+use egui::{Align2, Color32, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
+
+use crate::state::{BroadcastSummary, StudioPhase};
+use crate::theme::{Type, Weight, space};
+use crate::ui::Cx;
+use crate::widget::{Button, Kind, badge, icon, text};
+
+use super::StudioView;
+
+pub(super) fn show(ui: &mut Ui, cx: &mut Cx<'_>, view: &mut StudioView) {
+    let room = Rect::from_min_max(ui.cursor().min, ui.max_rect().max);
+    let settings = &cx.state.settings;
+    let shape = settings.size.width.max(1) as f32 / settings.size.height.max(1) as f32;
+    let size = if room.width() / room.height().max(1.0) > shape {
+        vec2(room.height() * shape, room.height())
+    } else {
+        vec2(room.width(), room.width() / shape)
+    };
+    let rect = Rect::from_center_size(room.center(), size);
+    let colors = cx.theme.colors;
+    ui.painter().rect_filled(rect, cx.theme.card_corners(), cx.theme.picture.ground);
+    let id = ui.scope_id().with("preview");
+    let response = ui.interact(rect, id, egui::Sense::hover());
+    let label = cx.text("studio-preview");
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_role(egui::Role::Video);
+        node.set_label(label);
+    });
+    if view.surface.has_picture() {
+        view.surface.paint(ui, cx.screen, rect);
+        round_off(ui, rect, f32::from(cx.theme.card_corners().nw), colors.ground);
+    } else {
+        let quiet = cx.theme.picture.quiet;
+        let words = cx.text("studio-preview-empty");
+        let galley = text::layout(ui, cx.theme, &words, (Type::Body, Weight::Regular), quiet, rect.width() - 48.0, 3);
+        let at = rect.center() - galley.size() / 2.0 + vec2(0.0, space::L);
+        let font = egui::FontId { size: 28.0, ..cx.theme.icon(28.0, false) };
+        ui.painter().text(
+            pos2(rect.center().x, at.y - space::XL),
+            Align2::CENTER_CENTER,
+            icon::VIDEO_CAMERA,
+            font,
+            quiet,
+        );
+        ui.painter().galley(at, galley, quiet);
+    }
+    if view.margins {
+        margins(ui, rect);
+    }
+    let edge = if cx.state.on_air() { Stroke::new(2.0, colors.live) } else { Stroke::new(1.0, colors.line) };
+    ui.painter().rect_stroke(rect, cx.theme.card_corners(), edge, StrokeKind::Outside);
+    if let StudioPhase::Live { since } = cx.state.studio.phase {
+        let time = cx.words.numbers().clock(cx.clock.now.saturating_duration_since(since));
+        let words = cx.words.fill("studio-live", "time", &time);
+        let live = badge::paint(
+            ui,
+            ui.painter(),
+            cx.theme,
+            rect.min + vec2(space::M, space::M),
+            &words,
+            badge::Paint::live(cx.theme),
+        );
+        let viewers = cx.words.count("viewers", cx.state.studio.telemetry.viewers);
+        let at = pos2(live.right() + space::S, live.top());
+        badge::paint(ui, ui.painter(), cx.theme, at, &viewers, badge::Paint::scrim(cx.theme));
+        ui.ctx().request_repaint_after(std::time::Duration::from_millis(500));
+    }
+    summary(ui, cx, view, rect);
+}
+
+/// Rounds a picture's corners by painting what is behind it over them.
+fn round_off(ui: &Ui, rect: Rect, radius: f32, ground: Color32) {
+    const STEPS: usize = 8;
+    let corners = [
+        (rect.left_top(), 1.0, 1.0),
+        (rect.right_top(), -1.0, 1.0),
+        (rect.right_bottom(), -1.0, -1.0),
+        (rect.left_bottom(), 1.0, -1.0),
+    ];
+    for (corner, x, y) in corners {
+        let mut mesh = egui::Mesh::default();
+        mesh.colored_vertex(corner, ground);
+        for step in 0..=STEPS {
+            let (sin, cos) = (step as f32 / STEPS as f32 * std::f32::consts::FRAC_PI_2).sin_cos();
+            mesh.colored_vertex(corner + vec2(x * radius * (1.0 - cos), y * radius * (1.0 - sin)), ground);
+            if step > 0 {
+                mesh.add_triangle(0, step as u32, step as u32 + 1);
+            }
+        }
+        ui.painter().add(mesh);
+    }
+}
+
+/// Title-safe and action-safe lines: 90 % and 93 % of the picture, as broadcasters have them.
+fn margins(ui: &Ui, rect: Rect) {
+    for share in [0.90, 0.93] {
+        let inner = Rect::from_center_size(rect.center(), rect.size() * share);
+        ui.painter().rect_stroke(inner, 0.0, Stroke::new(1.0, Color32::from_white_alpha(150)), StrokeKind::Inside);
+    }
+}
+
+/// What the broadcast was, until it is read.
+fn summary(ui: &mut Ui, cx: &mut Cx<'_>, view: &mut StudioView, rect: Rect) {
+    let StudioPhase::Ended(summary) = &cx.state.studio.phase else {
+        view.summary_read = None;
+        return;
+    };
+    if view.summary_read.as_ref() == Some(summary) {
+        return;
+    }
+    let width = (rect.width() - 2.0 * space::L).min(380.0 * cx.theme.growth());
+    let place = Rect::from_center_size(rect.center(), vec2(width, rect.height().min(260.0)));
+    ui.scope_builder(egui::UiBuilder::new().max_rect(place).id_salt("summary"), |ui| {
+        let colors = cx.theme.colors;
+        let frame = egui::Frame::new()
+            .fill(colors.surface)
+            .stroke(Stroke::new(1.0, colors.line))
+            .corner_radius(cx.theme.card_corners())
+            .inner_margin(egui::Margin::same(16));
+        frame.show(ui, |ui| {
+            ui.set_width(width - 2.0 * space::L);
+            text::title(ui, cx.theme, &cx.text("studio-over"));
+            ui.add_space(space::XS);
+            rows(ui, cx, summary);
+            ui.add_space(space::S);
+            if Button::new(&cx.text("studio-over-done")).kind(Kind::Primary).show(ui, cx.theme).clicked() {
+                view.summary_read = Some(summary.clone());
+            }
+        });
+    });
+}
+
+fn rows(ui: &mut Ui, cx: &Cx<'_>, summary: &BroadcastSummary) {
+    let numbers = cx.words.numbers();
+    let dropped = if summary.dropped == 0 {
+        cx.text("studio-drops-none")
+    } else {
+        let share = summary.dropped as f64 / summary.captured.max(1) as f64;
+        let share = cx.words.unit("percent", &format!("{:.2}", share * 100.0));
+        format!("{} ({share})", numbers.full(summary.dropped))
+    };
+    let rows = [
+        ("studio-over-length", numbers.clock(summary.length)),
+        ("studio-over-peak", numbers.full(summary.peak_viewers)),
+        ("studio-over-drops", dropped),
+    ];
+    egui::Grid::new("summary").num_columns(2).spacing([space::XL, space::XS]).show(ui, |ui| {
+        for (key, value) in rows {
+            text::cell(ui, cx.theme, &cx.text(key), Weight::Regular, cx.theme.colors.quiet);
+            text::cell(ui, cx.theme, &value, Weight::Strong, cx.theme.colors.text);
+            ui.end_row();
+        }
+    });
+}
