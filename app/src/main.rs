@@ -1,1 +1,5 @@
-fn main() {}
+//! The `runnel` program; everything it does is in the library.
+
+fn main() -> std::process::ExitCode {
+    runnel::cli::main()
+}

@@ -1,0 +1,518 @@
+//! The communities one belongs to: joining, signing in, the live list and its stills, following.
+
+mod stills;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use backend_lite::api::{self, Client, ClientError, Credentials, LiveQuery};
+use runnel_media::format::WallClock;
+
+use super::{Core, Tell, problem};
+use crate::cli::gui::Open;
+use crate::command::Secret;
+use crate::embedded::Embedded;
+use crate::session::{account, clock};
+use crate::settings::{CommunityState, JoinedCommunity, SeenChannel, SettingsFile};
+use crate::state::{BroadcastId, ChannelId, CommunityId, Connection, Event, LiveItem, Notice, Person, Problem};
+
+/// How often the list that is shown is fetched again.
+const REFRESH: Duration = Duration::from_secs(10);
+/// How often a community that does not answer is tried.
+const RETRY: Duration = Duration::from_secs(4);
+
+/// What tasks tell about communities.
+pub(super) enum News {
+    /// One answered for the first time.
+    Reached {
+        address: String,
+        embedded: bool,
+        wanted: Option<String>,
+        community: Box<api::Community>,
+        client: Client,
+        person: Option<Person>,
+    },
+    /// One did not answer when it was to be joined.
+    Unreachable { address: String, error: ClientError },
+    /// The embedded server runs.
+    Embedded(Embedded),
+    /// The live list came, or not.
+    Live { id: CommunityId, query: String, outcome: Result<api::LiveList, ClientError> },
+    /// One signed in, or was refused.
+    SignedIn { id: CommunityId, outcome: Result<(String, Person), ClientError> },
+}
+
+/// One community.
+pub(super) struct Member {
+    pub(super) address: String,
+    pub(super) embedded: bool,
+    pub(super) client: Option<Client>,
+    pub(super) state: SettingsFile<CommunityState>,
+    pub(super) person: Option<Person>,
+    pub(super) items: Vec<LiveItem>,
+    query: String,
+    online: bool,
+    asked_at: Option<Instant>,
+    asking: bool,
+    stills: stills::Stills,
+}
+
+/// All of them.
+#[derive(Default)]
+pub(super) struct Communities {
+    members: BTreeMap<CommunityId, Member>,
+    server: Option<Embedded>,
+}
+
+impl Communities {
+    pub(super) fn contains(&self, id: &CommunityId) -> bool {
+        self.members.contains_key(id)
+    }
+
+    pub(super) fn first(&self) -> Option<CommunityId> {
+        self.members.keys().next().cloned()
+    }
+
+    pub(super) fn get(&self, id: &CommunityId) -> Option<&Member> {
+        self.members.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: &CommunityId) -> Option<&mut Member> {
+        self.members.get_mut(id)
+    }
+
+    /// Ends the embedded server.
+    pub(super) async fn close(&mut self) {
+        if let Some(server) = self.server.take() {
+            // It drains its connections, which takes a moment.
+            if tokio::task::spawn_blocking(move || drop(server)).await.is_err() {
+                tracing::error!("the embedded server panicked while it ended");
+            }
+        }
+    }
+}
+
+impl Member {
+    /// A client, also before the first answer.
+    pub(super) fn client(&self) -> Result<Client, ClientError> {
+        self.client.clone().map_or_else(|| Client::new(&self.address, None), Ok)
+    }
+}
+
+impl Core {
+    pub(super) fn begin_communities(&mut self, open: Option<Open>) {
+        for joined in self.settings.get().communities.joined.clone() {
+            let id = CommunityId(joined.id.clone());
+            self.admit(&id, joined.url.clone(), joined.name.clone(), false);
+            reach(&self.tell, &self.paths, joined.url, false, None);
+        }
+        let (tell, data) = (self.tell.clone(), self.paths.server());
+        let wanted = open.as_ref().filter(|open| open.server.is_none() && open.target.server.is_none());
+        let (wanted, paths) = (wanted.map(|open| open.target.channel.clone()), self.paths.clone());
+        tokio::spawn(async move {
+            match tokio::task::spawn_blocking(move || Embedded::start(&data)).await {
+                Ok(Ok(server)) => {
+                    reach(&tell, &paths, server.url().to_owned(), true, wanted);
+                    // The engine may be ending already; then the server ends with this value.
+                    let _ = tell.send(super::News::Community(News::Embedded(server))).await;
+                }
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "there is no embedded server");
+                    let _ = tell.send(super::News::Pass(Event::Notice(Notice::Problem(Problem::Unexpected)))).await;
+                }
+                Err(_) => tracing::error!("the embedded server panicked while it started"),
+            }
+        });
+        if let Some(open) = open
+            && let Some(server) = open.target.server.or(open.server)
+        {
+            self.join_community(server, Some(open.target.channel));
+        }
+    }
+
+    /// Makes a community known to the screens with what is kept about it.
+    fn admit(&mut self, id: &CommunityId, address: String, name: String, embedded: bool) {
+        let loaded = CommunityState::load(&self.paths, &id.0);
+        for problem in &loaded.problems {
+            tracing::warn!(%problem, community = id.0, "what was kept about a community");
+        }
+        let kept = loaded.file.get();
+        let channels: BTreeSet<_> = kept.followed.iter().cloned().map(ChannelId).collect();
+        let items = kept.last_seen.iter().map(last_seen).collect::<Vec<_>>();
+        let member = Member {
+            address: address.clone(),
+            embedded,
+            client: None,
+            state: loaded.file,
+            person: None,
+            items: items.clone(),
+            query: String::new(),
+            online: false,
+            asked_at: None,
+            asking: false,
+            stills: stills::Stills::default(),
+        };
+        self.communities.members.insert(id.clone(), member);
+        self.outlet.emit(Event::CommunityJoined { id: id.clone(), name, address, embedded });
+        self.outlet.emit(Event::Connection { community: id.clone(), connection: Connection::Connecting });
+        self.outlet.emit(Event::Following { community: id.clone(), channels });
+        if !items.is_empty() {
+            self.outlet.emit(Event::LiveList { community: id.clone(), query: String::new(), items });
+            self.outlet.emit(Event::LiveLoading { community: id.clone(), query: String::new() });
+        }
+    }
+
+    pub(super) fn join_community(&mut self, address: String, wanted: Option<String>) {
+        let typed = address.trim().trim_end_matches('/');
+        let full = if typed.contains("://") { typed.to_owned() } else { format!("https://{typed}") };
+        if Client::new(&full, None).is_err() {
+            self.problem(Problem::AddressInvalid { address });
+            return;
+        }
+        reach(&self.tell, &self.paths, full, false, wanted);
+    }
+
+    pub(super) fn leave_community(&mut self, id: &CommunityId) {
+        self.communities.members.remove(id);
+        let mut settings = self.settings.get().clone();
+        settings.communities.joined.retain(|joined| joined.id != id.0);
+        if settings.communities.current == id.0 {
+            settings.communities.current.clear();
+        }
+        self.save(settings);
+        if let Err(error) = account::keep_token(&self.paths, &id.0, None) {
+            tracing::warn!(%error, "the sign-in could not be forgotten");
+        }
+        self.outlet.emit(Event::CommunityLeft(id.clone()));
+    }
+
+    pub(super) fn select_community(&mut self, id: CommunityId) {
+        if self.communities.contains(&id) {
+            let mut settings = self.settings.get().clone();
+            settings.communities.current.clone_from(&id.0);
+            self.save(settings);
+            self.outlet.emit(Event::CommunitySelected(id.clone()));
+            self.fetch_live(&id, None);
+        }
+    }
+
+    pub(super) fn reconnect(&mut self, id: &CommunityId) {
+        self.outlet.emit(Event::Connection { community: id.clone(), connection: Connection::Connecting });
+        match self.communities.get(id).map(|member| (member.client.is_some(), member.address.clone(), member.embedded))
+        {
+            Some((false, address, embedded)) => reach(&self.tell, &self.paths, address, embedded, None),
+            Some(_) => self.fetch_live(id, None),
+            None => {}
+        }
+    }
+
+    pub(super) async fn take_community(&mut self, news: News) {
+        match news {
+            News::Embedded(server) => self.communities.server = Some(server),
+            News::Unreachable { address, error } => self.unreachable(&address, &error),
+            News::Reached { address, embedded, wanted, community, client, person } => {
+                let id = CommunityId(community.id.clone());
+                self.reached(&id, address, embedded, &community.name, client, person);
+                if let Some(channel) = wanted {
+                    self.watch(id, ChannelId(channel)).await;
+                }
+            }
+            News::Live { id, query, outcome } => self.live(&id, query, outcome),
+            News::SignedIn { id, outcome } => match outcome {
+                Ok((token, person)) => self.signed_in(&id, Some(token), Some(person)),
+                Err(error) => {
+                    let address = self.communities.get(&id).map_or_else(String::new, |member| member.address.clone());
+                    self.problem(problem::server(&error, &address));
+                }
+            },
+        }
+    }
+
+    fn unreachable(&mut self, address: &str, error: &ClientError) {
+        let problem = problem::server(error, address);
+        let known: Vec<_> =
+            self.communities.members.iter().filter(|(_, it)| it.address == address).map(|(id, _)| id.clone()).collect();
+        if known.is_empty() {
+            self.problem(problem.clone());
+        }
+        for community in known {
+            if let Some(member) = self.communities.get_mut(&community) {
+                (member.online, member.asked_at) = (false, Some(clock::now()));
+            }
+            self.outlet.emit(Event::Connection {
+                community: community.clone(),
+                connection: Connection::Offline(problem.clone()),
+            });
+            self.outlet.emit(Event::LiveFailed { community, problem: problem.clone() });
+        }
+    }
+
+    fn reached(
+        &mut self,
+        id: &CommunityId,
+        address: String,
+        embedded: bool,
+        name: &str,
+        client: Client,
+        person: Option<Person>,
+    ) {
+        let known = self.communities.contains(id);
+        if !known {
+            self.admit(id, address.clone(), name.to_owned(), embedded);
+        } else {
+            self.outlet.emit(Event::CommunityJoined {
+                id: id.clone(),
+                name: name.to_owned(),
+                address: address.clone(),
+                embedded,
+            });
+        }
+        if let Some(member) = self.communities.get_mut(id) {
+            (member.client, member.online) = (Some(client), true);
+            (member.address, member.embedded) = (address.clone(), embedded);
+        }
+        if !embedded {
+            self.remember(id, &address, name);
+        }
+        self.outlet.emit(Event::Connection { community: id.clone(), connection: Connection::Online });
+        if !known && !embedded {
+            self.outlet.emit(Event::Notice(Notice::Joined { name: name.to_owned() }));
+            self.select_community(id.clone());
+        }
+        self.signed_in(id, None, person);
+        self.fetch_live(id, None);
+    }
+
+    fn remember(&mut self, id: &CommunityId, url: &str, name: &str) {
+        let mut settings = self.settings.get().clone();
+        let joined = &mut settings.communities.joined;
+        let entry = JoinedCommunity { id: id.0.clone(), url: url.to_owned(), name: name.to_owned() };
+        match joined.iter_mut().find(|joined| joined.id == id.0) {
+            Some(known) => *known = entry,
+            None => joined.push(entry),
+        }
+        if settings != *self.settings.get() {
+            self.save(settings);
+        }
+    }
+
+    /// Who one is now; a token replaces the one that was kept.
+    pub(super) fn signed_in(&mut self, id: &CommunityId, token: Option<String>, person: Option<Person>) {
+        if let Some(token) = &token
+            && let Err(error) = account::keep_token(&self.paths, &id.0, Some(token))
+        {
+            tracing::warn!(%error, "the sign-in is forgotten at the end");
+        }
+        let Some(member) = self.communities.get_mut(id) else { return };
+        if let (Some(token), Some(client)) = (token, &member.client) {
+            member.client = Some(client.with_token(Some(token)));
+        }
+        member.person.clone_from(&person);
+        self.outlet.emit(Event::SignedIn { community: id.clone(), person });
+    }
+
+    pub(super) fn sign_in(&mut self, id: &CommunityId, name: String, password: Secret, fresh: bool) {
+        let Some(client) = self.communities.get(id).and_then(|member| member.client().ok()) else { return };
+        let (tell, id) = (self.tell.clone(), id.clone());
+        tokio::spawn(async move {
+            let credentials = Credentials { name, password: password.expose().to_owned() };
+            let session = if fresh { client.sign_up(&credentials).await } else { client.sign_in(&credentials).await };
+            let outcome = match session {
+                Ok(session) => {
+                    let client = client.with_token(Some(session.token.clone()));
+                    let person = person(&client, session.account).await;
+                    Ok((session.token, person))
+                }
+                Err(error) => Err(error),
+            };
+            // The engine may be ending.
+            let _ = tell.send(super::News::Community(News::SignedIn { id, outcome })).await;
+        });
+    }
+
+    pub(super) fn sign_out(&mut self, id: &CommunityId) {
+        if let Err(error) = account::keep_token(&self.paths, &id.0, None) {
+            tracing::warn!(%error, "the sign-in could not be forgotten");
+        }
+        if let Some(member) = self.communities.get_mut(id)
+            && let Some(client) = member.client.clone()
+        {
+            member.client = Some(client.with_token(None));
+            tokio::spawn(async move {
+                if let Err(error) = client.sign_out().await {
+                    tracing::info!(%error, "the server was not told of the sign-out");
+                }
+            });
+        }
+        self.signed_in(id, None, None);
+    }
+
+    pub(super) fn fetch_live(&mut self, id: &CommunityId, query: Option<String>) {
+        let Some(member) = self.communities.get_mut(id) else { return };
+        let asked = query.is_some();
+        if let Some(query) = query {
+            member.query = query;
+        } else if member.asking {
+            return;
+        }
+        let Some(client) = member.client.clone() else {
+            let (address, embedded) = (member.address.clone(), member.embedded);
+            member.asked_at = Some(clock::now());
+            reach(&self.tell, &self.paths, address, embedded, None);
+            return;
+        };
+        (member.asking, member.asked_at) = (true, Some(clock::now()));
+        let (query, tell, id) = (member.query.clone(), self.tell.clone(), id.clone());
+        if asked {
+            self.outlet.emit(Event::LiveLoading { community: id.clone(), query: query.clone() });
+        }
+        tokio::spawn(async move {
+            let words = (!query.is_empty()).then(|| query.clone());
+            let outcome = client.live(&LiveQuery { query: words, ..LiveQuery::default() }).await;
+            let _ = tell.send(super::News::Community(News::Live { id, query, outcome })).await;
+        });
+    }
+
+    fn live(&mut self, id: &CommunityId, query: String, outcome: Result<api::LiveList, ClientError>) {
+        let Some(member) = self.communities.get_mut(id) else { return };
+        member.asking = false;
+        if query != member.query {
+            // Another search was asked for meanwhile; its answer is on the way.
+            return;
+        }
+        let was_online = std::mem::replace(&mut member.online, outcome.is_ok());
+        match outcome {
+            Ok(list) => {
+                let items: Vec<_> = list.items.iter().map(live_item).collect();
+                if query.is_empty() {
+                    keep_last_seen(&mut member.state, &items);
+                }
+                member.items.clone_from(&items);
+                if let Some(client) = member.client.clone() {
+                    member.stills.fetch(&client, id, &list.items, clock::now(), &self.tell);
+                }
+                self.outlet.emit(Event::LiveList { community: id.clone(), query, items });
+                if !was_online {
+                    self.outlet.emit(Event::Connection { community: id.clone(), connection: Connection::Online });
+                }
+            }
+            Err(error) => {
+                let problem = problem::server(&error, &member.address);
+                self.outlet.emit(Event::LiveFailed { community: id.clone(), problem: problem.clone() });
+                if was_online {
+                    self.outlet
+                        .emit(Event::Connection { community: id.clone(), connection: Connection::Offline(problem) });
+                }
+            }
+        }
+    }
+
+    pub(super) fn tick_communities(&mut self) {
+        let now = clock::now();
+        let Some(id) = self.current() else { return };
+        let due = self.communities.get(&id).is_some_and(|member| {
+            let wait = if member.online { REFRESH } else { RETRY };
+            !member.asking && member.asked_at.is_none_or(|at| now - at >= wait)
+        });
+        if due {
+            self.fetch_live(&id, None);
+        }
+    }
+
+    pub(super) fn follow(&mut self, id: &CommunityId, channel: ChannelId, on: bool) {
+        let Some(member) = self.communities.get_mut(id) else { return };
+        let mut state = member.state.get().clone();
+        state.followed.retain(|followed| *followed != channel.0);
+        if on {
+            state.followed.push(channel.0);
+        }
+        let channels = state.followed.iter().cloned().map(ChannelId).collect();
+        if let Err(error) = member.state.set(state) {
+            tracing::warn!(%error, "who is followed could not be saved");
+            self.problem(Problem::SettingsNotSaved);
+        }
+        self.outlet.emit(Event::Following { community: id.clone(), channels });
+    }
+}
+
+/// Asks a community who it is, and whom the kept token makes us.
+fn reach(tell: &Tell, paths: &crate::paths::Paths, address: String, embedded: bool, wanted: Option<String>) {
+    let (tell, paths) = (tell.clone(), paths.clone());
+    tokio::spawn(async move {
+        let news = match greet(&paths, &address).await {
+            Ok((community, client, person)) => {
+                News::Reached { address, embedded, wanted, community: Box::new(community), client, person }
+            }
+            Err(error) => News::Unreachable { address, error },
+        };
+        // The engine may be ending.
+        let _ = tell.send(super::News::Community(news)).await;
+    });
+}
+
+async fn greet(
+    paths: &crate::paths::Paths,
+    address: &str,
+) -> Result<(api::Community, Client, Option<Person>), ClientError> {
+    let client = Client::new(address, None)?;
+    let community = client.community().await?;
+    let Some(token) = account::kept_token(paths, &community.id) else { return Ok((community, client, None)) };
+    let signed_in = client.with_token(Some(token));
+    match signed_in.me().await {
+        Ok(account) => {
+            let person = person(&signed_in, account).await;
+            Ok((community, signed_in, Some(person)))
+        }
+        Err(error) if error.code().is_some() => Ok((community, client, None)),
+        Err(error) => Err(error),
+    }
+}
+
+/// An account as the screens show it.
+pub(super) async fn person(client: &Client, account: api::Account) -> Person {
+    let channels = client.my_channels().await.map(|list| list.items).unwrap_or_default();
+    let channel = channels.first().map(|channel| ChannelId(channel.id.to_string()));
+    Person { name: account.name, guest: account.role == api::Role::Guest, channel }
+}
+
+fn live_item(item: &api::LiveItem) -> LiveItem {
+    LiveItem {
+        broadcast: BroadcastId(item.broadcast.to_string()),
+        channel: ChannelId(item.channel.to_string()),
+        name: item.name.clone(),
+        title: item.title.clone(),
+        category: item.category.clone(),
+        language: item.language.clone(),
+        viewers: item.viewers.into(),
+        started: WallClock::from_micros(item.started.saturating_mul(1_000_000)),
+        thumbnail: None,
+    }
+}
+
+fn last_seen(seen: &SeenChannel) -> LiveItem {
+    LiveItem {
+        broadcast: BroadcastId(seen.id.clone()),
+        channel: ChannelId(seen.id.clone()),
+        name: seen.name.clone(),
+        title: seen.title.clone(),
+        category: String::new(),
+        language: String::new(),
+        viewers: 0,
+        started: WallClock::default(),
+        thumbnail: None,
+    }
+}
+
+fn keep_last_seen(file: &mut SettingsFile<CommunityState>, items: &[LiveItem]) {
+    let seen = |item: &LiveItem| SeenChannel {
+        id: item.channel.0.clone(),
+        name: item.name.clone(),
+        title: item.title.clone(),
+    };
+    let state = CommunityState { last_seen: items.iter().take(24).map(seen).collect(), ..file.get().clone() };
+    if state != *file.get()
+        && let Err(error) = file.set(state)
+    {
+        tracing::debug!(%error, "what was seen last could not be saved");
+    }
+}

@@ -1,0 +1,172 @@
+//! What is being watched.
+
+use std::time::Instant;
+
+use runnel_media::capture::output::AudioOutputSpec;
+use runnel_media::format::WallClock;
+use runnel_media::pipeline::watch as player;
+
+use super::{Core, problem, reports};
+use crate::session::clock;
+use crate::session::watch::{Watch, WatchConfig};
+use crate::settings::{P2pMode, Settings};
+use crate::state::{BroadcastId, ChannelId, CommunityId, Event, Feed, SettingChange, WatchPhase, WatchState};
+
+/// What is being watched, if anything.
+#[derive(Default)]
+pub(super) struct Viewing {
+    now: Option<Now>,
+}
+
+struct Now {
+    watch: Watch,
+    community: CommunityId,
+    channel: ChannelId,
+    address: String,
+    since: Instant,
+    paused: bool,
+    phase: Option<WatchPhase>,
+    told: Option<(BroadcastId, String, u32)>,
+    counted: (Instant, u64),
+}
+
+impl Viewing {
+    /// The channel that is watched.
+    pub(super) fn channel(&self) -> Option<(CommunityId, ChannelId)> {
+        self.now.as_ref().map(|now| (now.community.clone(), now.channel.clone()))
+    }
+
+    /// Ends it, without waiting for more than what is under way.
+    pub(super) async fn close(&mut self) {
+        if let Some(now) = self.now.take() {
+            now.watch.stop();
+            now.watch.ended().await;
+        }
+    }
+
+    pub(super) fn set_paused(&mut self, paused: bool) {
+        if let Some(now) = &mut self.now {
+            now.paused = paused;
+            now.watch.player().set_paused(paused);
+            if !paused {
+                now.watch.player().jump_to_live();
+            }
+        }
+    }
+
+    pub(super) fn jump_to_live(&mut self) {
+        if let Some(now) = &mut self.now {
+            now.paused = false;
+            now.watch.player().set_paused(false);
+            now.watch.player().jump_to_live();
+        }
+    }
+
+    /// Settings that can change while one watches.
+    pub(super) fn settings_changed(&mut self, settings: &Settings, change: &SettingChange) {
+        let Some(now) = &self.now else { return };
+        let player = now.watch.player();
+        match change {
+            SettingChange::Volume(_) => player.set_volume(settings.playback.volume),
+            SettingChange::Muted(muted) => player.set_muted(*muted),
+            SettingChange::TargetDelay(_) => player.set_target_delay(settings.view().target_delay),
+            SettingChange::UploadCap(_) | SettingChange::Sharing(_) => now.watch.set_upload_cap(upload_cap(settings)),
+            _ => {}
+        }
+    }
+}
+
+/// Nothing goes out where sharing was not agreed to.
+fn upload_cap(settings: &Settings) -> Option<u32> {
+    if mode(settings) == P2pMode::Off { Some(0) } else { settings.view().upload_cap }
+}
+
+fn mode(settings: &Settings) -> P2pMode {
+    if settings.sharing.consented { settings.sharing.mode } else { P2pMode::Off }
+}
+
+fn output(settings: &Settings) -> AudioOutputSpec {
+    match settings.playback.output.as_str() {
+        "" => AudioOutputSpec::Default,
+        name => AudioOutputSpec::Named(name.to_owned()),
+    }
+}
+
+impl Core {
+    pub(super) async fn watch(&mut self, community: CommunityId, channel: ChannelId) {
+        self.viewing.close().await;
+        let Some(member) = self.communities.get(&community) else { return };
+        let (now, settings) = (clock::now(), self.settings.get());
+        let item = member.items.iter().find(|item| item.channel == channel || item.name == channel.0);
+        let (name, title) =
+            item.map_or_else(|| (channel.0.clone(), String::new()), |item| (item.name.clone(), item.title.clone()));
+        let state = WatchState::opening(now, community.clone(), channel.clone(), name, title);
+        let config = WatchConfig {
+            server: member.address.clone(),
+            token: member.client.as_ref().and_then(|client| client.token().map(str::to_owned)),
+            channel: channel.0.clone(),
+            mode: mode(settings),
+            upload_cap_kbps: settings.view().upload_cap,
+            loopback: member.embedded && !settings.sharing.consented,
+            player: player::WatchConfig {
+                target_delay: settings.view().target_delay,
+                audio_output: output(settings),
+                volume: settings.playback.volume,
+                strip: false,
+                ..player::WatchConfig::default()
+            },
+            record: None,
+            wait: false,
+        };
+        let address = member.address.clone();
+        self.outlet.emit(Event::WatchOpened(Box::new(state)));
+        match Watch::start(config) {
+            Ok(watch) => {
+                let wake = self.wake.clone();
+                watch.player().set_muted(self.settings.get().playback.muted);
+                watch.player().on_frame(Box::new(move || wake()));
+                self.outlet.emit(Event::WatchPicture(Feed::waking(watch.player().frames())));
+                let (phase, told) = (None, None);
+                let (channel, paused, counted) = (channel.clone(), false, (now, 0));
+                self.viewing.now = Some(Now {
+                    watch,
+                    community: community.clone(),
+                    channel,
+                    address,
+                    since: now,
+                    paused,
+                    phase,
+                    told,
+                    counted,
+                });
+            }
+            Err(error) => self.outlet.emit(Event::WatchPhase(WatchPhase::Failed(problem::watch(&error, &address)))),
+        }
+        self.enter_room(&community, &channel);
+        self.leave_rooms();
+    }
+
+    pub(super) async fn tick_viewing(&mut self) {
+        let Some(now) = &mut self.viewing.now else { return };
+        let status = now.watch.status().borrow().clone();
+        let phase = reports::watch_phase(&status, now.paused, now.since, &now.address);
+        if now.phase.as_ref() != Some(&phase) {
+            now.phase = Some(phase.clone());
+            self.outlet.emit(Event::WatchPhase(phase));
+        }
+        if let Some(info) = &status.broadcast {
+            let told = (BroadcastId(info.id.to_string()), info.title.clone(), status.viewers);
+            if now.told.as_ref() != Some(&told) {
+                let (title, viewers) = (told.1.clone(), u64::from(told.2));
+                now.told = Some(told);
+                let started = WallClock::from_micros(info.started.saturating_mul(1_000_000));
+                self.outlet.emit(Event::WatchInfo { title, viewers, started });
+            }
+        }
+        let received = status.delivery.from_peers + status.delivery.from_publisher + status.delivery.from_origin;
+        let at = clock::now();
+        let bitrate = reports::kbps(now.counted.1, received, at - now.counted.0);
+        now.counted = (at, received);
+        self.outlet.measure(Event::WatchTelemetry(reports::watch_telemetry(&status, bitrate)));
+    }
+}

@@ -1,0 +1,73 @@
+//! How far another machine's clock is from ours, from questions and answers. The choice is pure.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use backend_lite::api::Client;
+
+/// One question and its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// Our clock when the question left, in microseconds since 1970.
+    pub asked: i64,
+    /// The other clock when it answered.
+    pub answered: i64,
+    /// How long question and answer travelled together.
+    pub round_trip: Duration,
+}
+
+/// Their clock minus ours, in microseconds, from the exchange that travelled the shortest.
+///
+/// The error is at most half that round trip.
+pub fn offset(exchanges: &[Exchange]) -> Option<i64> {
+    let best = exchanges.iter().min_by_key(|exchange| exchange.round_trip)?;
+    let half = i64::try_from(best.round_trip.as_micros() / 2).unwrap_or(i64::MAX);
+    Some(best.answered.saturating_sub(best.asked.saturating_add(half)))
+}
+
+/// How often the server is asked: the first question also pays for the connection.
+const QUESTIONS: usize = 4;
+
+/// The server's clock minus ours, in microseconds; 0 where the server does not answer.
+pub async fn server_offset(client: &Client) -> i64 {
+    let mut exchanges = Vec::new();
+    for _ in 0..QUESTIONS {
+        let (asked, started) = (unix_micros(), now());
+        match client.time().await {
+            Ok(time) => exchanges.push(Exchange { asked, answered: time.unix_micros, round_trip: now() - started }),
+            Err(error) => tracing::debug!(%error, "the server's clock could not be read"),
+        }
+    }
+    offset(&exchanges).unwrap_or(0)
+}
+
+/// Our wall clock, in microseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "a session is a driver: it measures clocks against each other")]
+pub fn unix_micros() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Now.
+#[expect(clippy::disallowed_methods, reason = "a session is a driver: it hands the time to its machines")]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_quickest_answer_is_the_best() {
+        let exchange = |asked, answered, ms| Exchange { asked, answered, round_trip: Duration::from_millis(ms) };
+        let exchanges =
+            [exchange(0, 900_000, 1000), exchange(2_000_000, 2_105_000, 10), exchange(3_000_000, 3_300_000, 90)];
+        assert_eq!(offset(&exchanges), Some(100_000));
+        assert_eq!(offset(&[]), None);
+    }
+
+    #[test]
+    fn absurd_answers_do_not_overflow() {
+        let exchange = Exchange { asked: i64::MAX, answered: i64::MIN, round_trip: Duration::MAX };
+        assert_eq!(offset(&[exchange]), Some(i64::MIN));
+    }
+}

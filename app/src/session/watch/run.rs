@@ -1,0 +1,93 @@
+//! The task of watching: one broadcast after the other, until it is enough.
+
+use std::sync::Arc;
+
+use runnel_media::pipeline::watch::{WatchEvent, Watcher};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::find::find;
+use super::timeline::Timeline;
+use super::viewing::{Over, Viewing};
+use super::{Ask, Delivery, EndReason, Phase, Recording, WatchConfig, WatchError, WatchStatus};
+use crate::session::clock;
+
+/// What outlives a single broadcast.
+pub(super) struct Session {
+    pub(super) config: WatchConfig,
+    pub(super) player: Arc<Watcher>,
+    pub(super) recording: Option<Recording>,
+    pub(super) events: mpsc::Receiver<WatchEvent>,
+    pub(super) asks: mpsc::Receiver<Ask>,
+    pub(super) status: watch::Sender<WatchStatus>,
+    pub(super) stop: CancellationToken,
+    pub(super) timeline: Timeline,
+    /// What earlier broadcasts brought.
+    pub(super) before: Delivery,
+    /// Whether the player knows how far the server's clock is from ours.
+    pub(super) clock_set: bool,
+}
+
+/// Runs to the end; the last status says how it ended.
+pub(super) async fn run(
+    config: WatchConfig,
+    player: Arc<Watcher>,
+    recording: Option<Recording>,
+    events: mpsc::Receiver<WatchEvent>,
+    asks: mpsc::Receiver<Ask>,
+    status: watch::Sender<WatchStatus>,
+    stop: CancellationToken,
+) {
+    let (timeline, before) = (Timeline::default(), Delivery::default());
+    let mut session =
+        Session { config, player, recording, events, asks, status, stop, timeline, before, clock_set: false };
+    let reason = session.watch().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "watching failed");
+        EndReason::Failed(Arc::new(error))
+    });
+    let Session { player, recording, status, before, .. } = session;
+    // Finishing a file and joining the player's threads may wait a moment for a disk or a device.
+    let ended = tokio::task::spawn_blocking(move || {
+        let files = recording.map(Recording::finish).unwrap_or_default();
+        let stats = player.stats();
+        player.stop();
+        (stats, files)
+    });
+    let (stats, files) = ended.await.unwrap_or_default();
+    for file in files {
+        tracing::info!(file = %file.display(), "recorded");
+    }
+    status.send_modify(|it| {
+        (it.player, it.delivery, it.phase) = (stats, before, Phase::Ended(reason));
+    });
+}
+
+impl Session {
+    async fn watch(&mut self) -> Result<EndReason, WatchError> {
+        let mut first = true;
+        loop {
+            let status = &self.status;
+            let tell = |phase| status.send_modify(|it| it.phase = phase);
+            // After a show that was seen, waiting for the next one is what `wait` means; not finding one is its end.
+            let found = match find(&self.config, &self.stop, tell).await {
+                Ok(Some(found)) => found,
+                Ok(None) => return Ok(EndReason::Asked),
+                Err(WatchError::NotLive(_)) if !first => return Ok(EndReason::Ended),
+                Err(error) => return Err(error),
+            };
+            first = false;
+            if !self.clock_set {
+                let offset = clock::server_offset(&found.client).await;
+                tracing::debug!(offset, "the server's clock minus ours, in microseconds");
+                self.player.set_clock_offset(offset);
+                self.clock_set = true;
+            }
+            match Viewing::join(self, found).await?.follow().await? {
+                Over::Asked => return Ok(EndReason::Asked),
+                Over::TakenDown => return Ok(EndReason::TakenDown),
+                Over::Ended if !self.config.wait => return Ok(EndReason::Ended),
+                Over::Ended | Over::Superseded => {}
+            }
+        }
+    }
+}

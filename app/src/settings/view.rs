@@ -1,0 +1,130 @@
+//! Settings as the screens see them, and back.
+
+use std::time::Duration;
+
+use runnel_media::format::Size;
+
+use super::{P2pMode, Settings};
+use crate::state::{RenderSize, SettingsView, Sharing, SoundChoice, TextScale};
+
+impl Settings {
+    /// What the screens show.
+    pub fn view(&self) -> SettingsView {
+        let sharing = match (self.sharing.consented, self.sharing.mode) {
+            (false, _) => Sharing::NotAsked,
+            (true, P2pMode::Off) => Sharing::Off,
+            (true, P2pMode::Assist | P2pMode::Only) => Sharing::On,
+        };
+        SettingsView {
+            welcomed: self.welcomed,
+            language: self.language,
+            theme: self.appearance.theme,
+            text_scale: TextScale::clamped(self.appearance.text_scale),
+            reduced_motion: self.appearance.reduced_motion,
+            role: self.role,
+            sharing,
+            upload_cap: Some(self.sharing.upload_cap_kbps).filter(|cap| *cap > 0),
+            target_delay: Duration::from_millis(self.playback.delay_ms.into()),
+            volume: self.playback.volume,
+            muted: self.playback.muted,
+            output: named(&self.playback.output),
+            camera: self.studio.camera,
+            sound: sound_choice(&self.studio.audio),
+            size: RenderSize { width: self.studio.size.width(), height: self.studio.size.height() },
+            fps: self.studio.fps,
+            bitrate_kbps: self.studio.bitrate_kbps,
+            encoder: named(&self.studio.encoder).filter(|name| name != "auto"),
+            title: self.studio.title.clone(),
+            barrage: self.barrage.on,
+            barrage_opacity: self.barrage.opacity,
+            barrage_area: self.barrage.area,
+        }
+    }
+
+    /// Takes over what was chosen on the screens; what they do not show stays.
+    #[must_use]
+    pub fn with_view(&self, view: &SettingsView) -> Self {
+        let mut settings = self.clone();
+        settings.welcomed = view.welcomed;
+        settings.language = view.language;
+        settings.appearance.theme = view.theme;
+        settings.appearance.text_scale = view.text_scale.percent();
+        settings.appearance.reduced_motion = view.reduced_motion;
+        settings.role = view.role;
+        settings.sharing.consented = view.sharing != Sharing::NotAsked;
+        settings.sharing.mode = match (view.sharing, self.sharing.mode) {
+            // Peers only is chosen in the file or on the command line; the screens know on and off.
+            (Sharing::On, P2pMode::Only) => P2pMode::Only,
+            (Sharing::On, _) => P2pMode::Assist,
+            (Sharing::Off | Sharing::NotAsked, _) => P2pMode::Off,
+        };
+        settings.sharing.upload_cap_kbps = view.upload_cap.unwrap_or(0);
+        settings.playback.delay_ms = u32::try_from(view.target_delay.as_millis()).unwrap_or(u32::MAX);
+        settings.playback.volume = view.volume;
+        settings.playback.muted = view.muted;
+        settings.playback.output = view.output.clone().unwrap_or_default();
+        settings.studio.camera = view.camera;
+        settings.studio.audio = view.sound.to_string();
+        if let Ok(size) = Size::new(view.size.width, view.size.height) {
+            settings.studio.size = size;
+        }
+        settings.studio.fps = view.fps;
+        settings.studio.bitrate_kbps = view.bitrate_kbps;
+        settings.studio.encoder = view.encoder.clone().unwrap_or_else(|| "auto".to_owned());
+        settings.studio.title.clone_from(&view.title);
+        settings.barrage.on = view.barrage;
+        settings.barrage.opacity = view.barrage_opacity;
+        settings.barrage.area = view.barrage_area;
+        super::file::Document::confine(&mut settings);
+        settings
+    }
+}
+
+fn named(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn sound_choice(spec: &str) -> SoundChoice {
+    match spec {
+        "mic" => SoundChoice::Microphone,
+        "desktop-audio" => SoundChoice::Desktop,
+        "none" => SoundChoice::Silence,
+        other => match other.strip_prefix("mic:") {
+            Some(name) => SoundChoice::NamedMicrophone(name.to_owned()),
+            None => SoundChoice::Source,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_screens_choose_comes_back() {
+        let mut view = Settings::default().view();
+        assert_eq!(view, SettingsView { sharing: Sharing::NotAsked, ..SettingsView::default() });
+        view.sharing = Sharing::On;
+        view.upload_cap = None;
+        view.sound = SoundChoice::NamedMicrophone("USB".to_owned());
+        view.encoder = Some("rav1e".to_owned());
+        view.size = RenderSize { width: 640, height: 360 };
+        view.camera = Some(2);
+        assert_eq!(Settings::default().with_view(&view).view(), view);
+    }
+
+    #[test]
+    fn nonsense_from_a_screen_stays_out() {
+        let settings = Settings::default();
+        let view =
+            SettingsView { size: RenderSize { width: 3, height: 0 }, volume: f32::NAN, fps: 0, ..settings.view() };
+        let changed = settings.with_view(&view);
+        assert_eq!((changed.studio.size, changed.playback.volume, changed.studio.fps), (settings.studio.size, 0.8, 1));
+    }
+
+    #[test]
+    fn without_consent_nothing_is_shared() {
+        let settings = Settings::default();
+        assert_eq!(settings.with_view(&settings.view()).sharing.mode, P2pMode::Off);
+    }
+}
