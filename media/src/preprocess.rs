@@ -49,7 +49,15 @@ pub struct VideoChain {
 impl VideoChain {
     /// A chain that only scales and paces.
     pub fn new(size: Size, fps: u32) -> Self {
-        Self { crop: None, size, fps, color: ColorSpace::default(), adjust: Adjust::default(), watermarks: Vec::new(), letterbox: true }
+        Self {
+            crop: None,
+            size,
+            fps,
+            color: ColorSpace::default(),
+            adjust: Adjust::default(),
+            watermarks: Vec::new(),
+            letterbox: true,
+        }
     }
 }
 
@@ -178,7 +186,9 @@ mod tests {
     #[test]
     fn the_strip_is_read_after_scaling_either_way() {
         let captured = WallClock::from_micros(1_234_500);
-        for (from, to) in [("1280x720", "640x360"), ("640x360", "1280x720"), ("1920x1080", "854x480"), ("854x480", "426x240")] {
+        for (from, to) in
+            [("1280x720", "640x360"), ("640x360", "1280x720"), ("1920x1080", "854x480"), ("854x480", "426x240")]
+        {
             let frame = test_picture(99, size(from), 30, captured);
             let out = Preprocessor::new(VideoChain::new(size(to), 30)).process(frame).expect("passes");
             assert_eq!(out.size, size(to));
@@ -237,7 +247,9 @@ mod tests {
         let mut frame = test_picture(0, size("64x64"), 25, WallClock::default());
         frame.timestamp = Timestamp::ZERO;
         preprocessor.process(frame).expect("passes");
-        let repeated: Vec<i64> = std::iter::from_fn(|| preprocessor.repeat(Timestamp::from_micros(200_000))).map(|frame| frame.timestamp.as_micros()).collect();
+        let repeated: Vec<i64> = std::iter::from_fn(|| preprocessor.repeat(Timestamp::from_micros(200_000)))
+            .map(|frame| frame.timestamp.as_micros())
+            .collect();
         assert_eq!(repeated, [40_000, 80_000, 120_000, 160_000]);
         assert_eq!(preprocessor.repeated(), 4);
     }
@@ -248,10 +260,18 @@ mod tests {
     fn speed() {
         let mut picture = crate::testing::TestPicture::new(size("1280x720"), 30);
         let start = std::time::Instant::now();
-        let frames: Vec<VideoFrame> = (0..60).map(|n| picture.draw(n, Timestamp::from_micros(i64::from(n) * 33_333), WallClock::default())).collect();
+        let frames: Vec<VideoFrame> = (0..60)
+            .map(|n| picture.draw(n, Timestamp::from_micros(i64::from(n) * 33_333), WallClock::default()))
+            .collect();
         println!("draw 1280x720: {:?}", start.elapsed() / 60);
         let dim = Adjust { brightness: 0.1, contrast: 1.1, saturation: 0.9 };
-        let cases = [("640x360", Adjust::default()), ("854x480", Adjust::default()), ("1920x1080", Adjust::default()), ("1280x720", dim), ("640x360", dim)];
+        let cases = [
+            ("640x360", Adjust::default()),
+            ("854x480", Adjust::default()),
+            ("1920x1080", Adjust::default()),
+            ("1280x720", dim),
+            ("640x360", dim),
+        ];
         for (to, adjust) in cases {
             let mut preprocessor = Preprocessor::new(VideoChain { adjust, ..VideoChain::new(size(to), 30) });
             let start = std::time::Instant::now();

@@ -41,7 +41,8 @@ impl CaptureClock {
     /// The instant of a media time; the epoch where the platform cannot represent it.
     pub fn instant(&self, timestamp: Timestamp) -> Instant {
         let offset = Duration::from_micros(timestamp.as_micros().unsigned_abs());
-        let instant = if timestamp.as_micros() < 0 { self.epoch.checked_sub(offset) } else { self.epoch.checked_add(offset) };
+        let instant =
+            if timestamp.as_micros() < 0 { self.epoch.checked_sub(offset) } else { self.epoch.checked_add(offset) };
         instant.unwrap_or(self.epoch)
     }
 

@@ -29,7 +29,11 @@ fn find() -> Result<(cpal::Device, String), CaptureProblem> {
             let chosen = inputs.swap_remove(index);
             Ok((chosen.device, chosen.name))
         }
-        None => Err(CaptureProblem::new(ProblemKind::Unsupported, NAME, "no monitor source: it needs PipeWire or PulseAudio")),
+        None => Err(CaptureProblem::new(
+            ProblemKind::Unsupported,
+            NAME,
+            "no monitor source: it needs PipeWire or PulseAudio",
+        )),
     }
 }
 
@@ -43,7 +47,9 @@ fn monitor(inputs: &[(&str, &str)], output: Option<(&str, &str)>) -> Option<usiz
     let is_monitor = |(id, name): &(&str, &str)| id.ends_with(".monitor") || name.starts_with("Monitor of ");
     let of_output = output.and_then(|(output_id, output_name)| {
         inputs.iter().position(|input| {
-            is_monitor(input) && (input.0.strip_suffix(".monitor") == Some(output_id) || input.1.strip_prefix("Monitor of ") == Some(output_name))
+            is_monitor(input)
+                && (input.0.strip_suffix(".monitor") == Some(output_id)
+                    || input.1.strip_prefix("Monitor of ") == Some(output_name))
         })
     });
     of_output.or_else(|| inputs.iter().position(is_monitor))

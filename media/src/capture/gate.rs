@@ -84,7 +84,12 @@ impl VideoOut {
         stills: Stills,
     ) -> Self {
         let health = Health { what: TrackKind::Video, problem: None, events };
-        Self(Arc::new(VideoShared { sender, state: Mutex::new(VideoState { last: None, dark: None, stills, health }), clock, stats }))
+        Self(Arc::new(VideoShared {
+            sender,
+            state: Mutex::new(VideoState { last: None, dark: None, stills, health }),
+            clock,
+            stats,
+        }))
     }
 
     /// The clock that pictures are timed by.

@@ -32,7 +32,7 @@ pub(crate) fn start(session: &mut Session, name: Option<String>) -> Result<(), C
 
 /// Starts the thread that keeps an input open, and the pump that it feeds.
 pub(crate) fn start_input(session: &mut Session, thread: &str, finder: Finder) -> Result<(), CaptureError> {
-    let feed = pump::start(session, &format!("{thread}-pump"))?;
+    let (feed, _end) = pump::start(session, &format!("{thread}-pump"))?;
     let (out, stop) = (session.audio.clone(), session.stop.clone());
     session.spawn(thread, move || keep_open(&finder, &feed, &out, &stop))
 }
@@ -72,13 +72,22 @@ struct State {
 }
 
 impl Input {
-    fn open(device: &cpal::Device, name: &str, feed: queue::Sender<RawSound>, out: AudioOut) -> Result<Self, CaptureProblem> {
+    fn open(
+        device: &cpal::Device,
+        name: &str,
+        feed: queue::Sender<RawSound>,
+        out: AudioOut,
+    ) -> Result<Self, CaptureProblem> {
         let problem = |error: cpal::Error| sound::problem(name, &error, false);
         // An output device that gives back what it plays (WASAPI, Core Audio) has only an output format.
-        let config = device.default_input_config().or_else(|error| device.default_output_config().map_err(|_| error)).map_err(problem)?;
+        let config = device
+            .default_input_config()
+            .or_else(|error| device.default_output_config().map_err(|_| error))
+            .map_err(problem)?;
         let format = config.sample_format();
         let state = Arc::new(State::default());
-        let callback = Callback { feed, out: out.clone(), config: config.config(), clock: out.clock(), state: state.clone() };
+        let callback =
+            Callback { feed, out: out.clone(), config: config.config(), clock: out.clock(), state: state.clone() };
         let on_error = {
             let state = state.clone();
             move |error: cpal::Error| {
@@ -131,12 +140,15 @@ impl Callback {
     {
         let now = self.clock.timestamp(Instant::now());
         let times = info.timestamp();
-        let length = Duration::from_secs_f64(samples.len() as f64 / f64::from(self.config.channels.max(1)) / f64::from(self.config.sample_rate.max(1)));
+        let length = Duration::from_secs_f64(
+            samples.len() as f64 / f64::from(self.config.channels.max(1)) / f64::from(self.config.sample_rate.max(1)),
+        );
         let captured = capture_time(now, times.callback.duration_since(times.capture), length);
         *self.state.heard.lock() = Some(now);
         self.out.works();
         let samples = samples.iter().map(|sample| sample.to_sample::<f32>()).collect();
-        let piece = RawSound { captured, rate: self.config.sample_rate, channels: self.config.channels, samples, drifts: true };
+        let piece =
+            RawSound { captured, rate: self.config.sample_rate, channels: self.config.channels, samples, drifts: true };
         let _ends = self.feed.send(piece);
     }
 }
@@ -179,8 +191,8 @@ fn build(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::gate::Events;
     use crate::capture::CaptureEvent;
+    use crate::capture::gate::Events;
     use crate::frame::TrackKind;
 
     #[test]
@@ -212,7 +224,9 @@ mod tests {
         });
         keep_open(&finder, &feed, &out, &stop);
         assert_eq!(*tries.lock(), 3);
-        assert!(matches!(told.try_recv(), Some(CaptureEvent::Lost { what: TrackKind::Audio, problem }) if problem.kind == ProblemKind::Missing));
+        assert!(
+            matches!(told.try_recv(), Some(CaptureEvent::Lost { what: TrackKind::Audio, problem }) if problem.kind == ProblemKind::Missing)
+        );
         assert_eq!(told.try_recv(), None);
     }
 }

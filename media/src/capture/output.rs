@@ -140,7 +140,13 @@ impl AudioOutput {
         let stop = Stop::default();
         let state = Arc::new(Mutex::new(OutputState::Null { problem: None }));
         let (sender, events) = queue::queue(16);
-        let driver = Driver { spec, feeder: Arc::new(Mutex::new(Feeder::new(pull))), stop: stop.clone(), state: state.clone(), events: sender };
+        let driver = Driver {
+            spec,
+            feeder: Arc::new(Mutex::new(Feeder::new(pull))),
+            stop: stop.clone(),
+            state: state.clone(),
+            events: sender,
+        };
         let builder = std::thread::Builder::new().name("runnel-audio-output".into());
         let thread = builder.spawn(move || driver.run()).map_err(OutputError::Thread)?;
         Ok(Self { stop, thread: Some(thread), state, events })

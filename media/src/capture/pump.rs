@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
+use crate::capture::CaptureError;
 use crate::capture::gate::AudioOut;
 use crate::capture::queue;
 use crate::capture::resample::{Resampler, to_stereo};
 use crate::capture::session::Session;
 use crate::capture::stop::Stop;
 use crate::capture::timeline::Timeline;
-use crate::capture::CaptureError;
 use crate::format::{CHANNELS, SAMPLE_RATE, Timestamp};
 
 /// Blocks that may wait for the pump: more than it ever lets come together.
@@ -38,12 +38,19 @@ pub(crate) struct RawSound {
     pub(crate) drifts: bool,
 }
 
-/// Starts a pump and gives the queue that feeds it.
-pub(crate) fn start(session: &mut Session, name: &str) -> Result<queue::Sender<RawSound>, CaptureError> {
+/// Starts a pump; gives the queue that feeds it, and one that closes once the pump has given everything and ended.
+pub(crate) fn start(
+    session: &mut Session,
+    name: &str,
+) -> Result<(queue::Sender<RawSound>, queue::Receiver<()>), CaptureError> {
     let (sender, input) = queue::queue(RAW_BLOCKS);
+    let (ended, end) = queue::queue(1);
     let (out, stop) = (session.audio.clone(), session.stop.clone());
-    session.spawn(name, move || run(Some(&input), &out, &stop))?;
-    Ok(sender)
+    session.spawn(name, move || {
+        run(Some(&input), &out, &stop);
+        drop(ended);
+    })?;
+    Ok((sender, end))
 }
 
 /// Starts a pump that gives silence.
@@ -55,38 +62,55 @@ pub(crate) fn start_silence(session: &mut Session) -> Result<(), CaptureError> {
 fn run(input: Option<&queue::Receiver<RawSound>>, out: &AudioOut, stop: &Stop) {
     let clock = out.clock();
     let mut pump = Pump::new(clock.now());
+    let mut input = Input::from(input);
     while !stop.is_set() {
-        let piece = match input {
-            None => {
+        let piece = match &input {
+            Input::Nothing | Input::Over => {
                 stop.wait(TICK);
                 None
             }
-            Some(input) => match input.recv_timeout(TICK) {
-                Ok(piece) => piece,
-                // The source is over: what is complete goes out, and the line with it.
-                Err(queue::Closed) => {
-                    while let Some((at, block)) = pump.line.poll(clock.now(), i64::MAX / 2) {
-                        if out.send(at, block).is_err() {
-                            return;
-                        }
-                    }
-                    return;
-                }
-            },
+            Input::Some(queue) => queue.recv_timeout(TICK).unwrap_or_else(|queue::Closed| {
+                input = Input::Over;
+                None
+            }),
         };
         let now = clock.now();
         if let Some(piece) = piece {
             pump.push(now, &piece);
         }
-        let grace = if input.is_none() || out.is_lost() { NO_GRACE_MICROS } else { GRACE_MICROS };
         if now.as_micros() - pump.line.next().as_micros() > PAUSE_MICROS {
             pump.line.skip_to(now);
         }
-        while let Some((at, block)) = pump.line.poll(now, grace) {
+        let grace = match input {
+            Input::Some(_) if !out.is_lost() => GRACE_MICROS,
+            _ => NO_GRACE_MICROS,
+        };
+        // A source that is over has nothing to be replaced by silence.
+        while !(matches!(input, Input::Over) && pump.line.is_empty()) {
+            let Some((at, block)) = pump.line.poll(now, grace) else { break };
             if out.send(at, block).is_err() {
                 return;
             }
         }
+        if matches!(input, Input::Over) && pump.line.is_empty() {
+            return;
+        }
+    }
+}
+
+/// Where sound comes from.
+enum Input<'a> {
+    /// Nowhere: silence.
+    Nothing,
+    /// From a device or a file.
+    Some(&'a queue::Receiver<RawSound>),
+    /// From a file that is over.
+    Over,
+}
+
+impl<'a> From<Option<&'a queue::Receiver<RawSound>>> for Input<'a> {
+    fn from(queue: Option<&'a queue::Receiver<RawSound>>) -> Self {
+        queue.map_or(Self::Nothing, Self::Some)
     }
 }
 
@@ -135,7 +159,6 @@ impl Pump {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::WallClock;
     use crate::frame::AudioFrame;
     use crate::testing::{BeepDetector, TestSound};
 
@@ -172,7 +195,10 @@ mod tests {
     fn nonsense_from_a_device_is_left_out() {
         let mut pump = Pump::new(Timestamp::ZERO);
         for (rate, channels) in [(0, 2), (u32::MAX, 2), (48_000, 0), (44_100, 300)] {
-            pump.push(Timestamp::ZERO, &RawSound { captured: Timestamp::ZERO, rate, channels, samples: vec![0.1; 999], drifts: true });
+            pump.push(
+                Timestamp::ZERO,
+                &RawSound { captured: Timestamp::ZERO, rate, channels, samples: vec![0.1; 999], drifts: true },
+            );
         }
         assert!(pump.line.poll(Timestamp::ZERO, 0).is_none());
     }
@@ -189,10 +215,17 @@ mod tests {
         drop(raw);
         run(Some(&input), &out, &Stop::default());
         drop(out);
-        let frames: Vec<AudioFrame> = std::iter::from_fn(|| audio.recv_timeout(Duration::from_secs(5)).ok().flatten()).collect();
+        let frames: Vec<AudioFrame> =
+            std::iter::from_fn(|| audio.recv_timeout(Duration::from_secs(5)).ok().flatten()).collect();
         assert!((2..=4).contains(&frames.len()), "{}", frames.len());
-        assert!(frames.windows(2).all(|pair| pair[1].timestamp == pair[0].timestamp.saturating_add(Duration::from_millis(10))));
-        assert_eq!(frames[0].captured.as_micros() - frames[0].timestamp.as_micros(), clock.wall_clock(Timestamp::ZERO).as_micros());
-        let _unused: WallClock = frames[0].captured;
+        assert!(
+            frames
+                .windows(2)
+                .all(|pair| pair[1].timestamp == pair[0].timestamp.saturating_add(Duration::from_millis(10)))
+        );
+        assert_eq!(
+            frames[0].captured.as_micros() - frames[0].timestamp.as_micros(),
+            clock.wall_clock(Timestamp::ZERO).as_micros()
+        );
     }
 }

@@ -1,7 +1,9 @@
 //! Sound of any rate and layout to 48 kHz stereo, with a ratio that can follow a drifting clock.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Adjustable, Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType, WindowFunction};
+use rubato::{
+    Adjustable, Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType, WindowFunction,
+};
 
 use crate::format::CHANNELS;
 
@@ -98,7 +100,9 @@ impl Resampler {
         let room = InterleavedSlice::new_mut(&mut self.output, CHANNELS, frames);
         // Both sizes are right by construction; were one not, this block would be silent rather than a panic.
         let made = match (input, room) {
-            (Ok(input), Ok(mut room)) => self.inner.process_into_buffer(&input, &mut room, None).map_or(0, |(_, made)| made),
+            (Ok(input), Ok(mut room)) => {
+                self.inner.process_into_buffer(&input, &mut room, None).map_or(0, |(_, made)| made)
+            }
             _ => 0,
         };
         output.extend_from_slice(&self.output[..made * CHANNELS]);
@@ -160,7 +164,11 @@ mod tests {
             sine += sample * phase(frame).sin() * scale;
             cosine += sample * phase(frame).cos() * scale;
         }
-        let rest: f64 = left.iter().enumerate().map(|(frame, sample)| (sample - sine * phase(frame).sin() - cosine * phase(frame).cos()).powi(2)).sum();
+        let rest: f64 = left
+            .iter()
+            .enumerate()
+            .map(|(frame, sample)| (sample - sine * phase(frame).sin() - cosine * phase(frame).cos()).powi(2))
+            .sum();
         10.0 * (rest * scale / (sine * sine + cosine * cosine)).log10()
     }
 
@@ -178,7 +186,10 @@ mod tests {
             assert!(residue < -60.0, "{rate} Hz: {residue:.1} dB");
             let frames = output.len() / 2;
             assert!((47_400..=48_100).contains(&frames), "{rate} Hz: {frames} frames");
-            assert!(output.iter().step_by(2).zip(output.iter().skip(1).step_by(2)).all(|(l, r)| (l + r).abs() < 1e-6), "{rate}: sides mixed up");
+            assert!(
+                output.iter().step_by(2).zip(output.iter().skip(1).step_by(2)).all(|(l, r)| (l + r).abs() < 1e-6),
+                "{rate}: sides mixed up"
+            );
         }
     }
 
@@ -196,7 +207,8 @@ mod tests {
             resampler.push(piece, &mut output);
         }
         // The steepest step of this tone is 0.0288; a click would be far steeper.
-        let steepest = output.windows(3).step_by(2).skip(500).map(|frame| (frame[2] - frame[0]).abs()).fold(0.0, f32::max);
+        let steepest =
+            output.windows(3).step_by(2).skip(500).map(|frame| (frame[2] - frame[0]).abs()).fold(0.0, f32::max);
         assert!(steepest < 0.0295, "{steepest}");
         let frames = output.len() as f64 / 2.0;
         let expected = 48_000.0 + 72_000.0 * 1.003 + 72_000.0 * 0.997;

@@ -10,7 +10,9 @@ pub(crate) fn problem(device: &str, error: &cpal::Error, worked: bool) -> Captur
     let kind = match error.kind() {
         ErrorKind::DeviceBusy => ProblemKind::Busy,
         ErrorKind::PermissionDenied => ProblemKind::PermissionRefused,
-        ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable | ErrorKind::StreamInvalidated if worked => ProblemKind::Unplugged,
+        ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable | ErrorKind::StreamInvalidated if worked => {
+            ProblemKind::Unplugged
+        }
         ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => ProblemKind::Missing,
         ErrorKind::UnsupportedConfig | ErrorKind::InvalidInput => ProblemKind::Format,
         ErrorKind::UnsupportedOperation => ProblemKind::Unsupported,
@@ -68,7 +70,8 @@ pub(crate) fn find(direction: Direction, wanted: Option<&str>) -> Result<(cpal::
             Direction::Input => host.default_input_device(),
             Direction::Output => host.default_output_device(),
         };
-        let device = device.ok_or_else(|| CaptureProblem::new(ProblemKind::Missing, what, "the system has no default device"))?;
+        let device = device
+            .ok_or_else(|| CaptureProblem::new(ProblemKind::Missing, what, "the system has no default device"))?;
         let name = device.description().map_or_else(|_| what.to_owned(), |description| description.name().to_owned());
         return Ok((device, name));
     };
@@ -79,7 +82,9 @@ pub(crate) fn find(direction: Direction, wanted: Option<&str>) -> Result<(cpal::
             let chosen = devices.swap_remove(index);
             Ok((chosen.device, chosen.name))
         }
-        None => Err(CaptureProblem::new(ProblemKind::Missing, wanted, format!("{} other devices are there", devices.len()))),
+        None => {
+            Err(CaptureProblem::new(ProblemKind::Missing, wanted, format!("{} other devices are there", devices.len())))
+        }
     }
 }
 
@@ -115,7 +120,8 @@ mod tests {
         assert_eq!(kind(ErrorKind::DeviceNotAvailable, true), ProblemKind::Unplugged);
         assert_eq!(kind(ErrorKind::StreamInvalidated, true), ProblemKind::Unplugged);
         assert_eq!(kind(ErrorKind::UnsupportedConfig, false), ProblemKind::Format);
-        let error = cpal::Error::with_message(ErrorKind::BackendError, "snd_pcm_open: No such file or directory (os error 2)");
+        let error =
+            cpal::Error::with_message(ErrorKind::BackendError, "snd_pcm_open: No such file or directory (os error 2)");
         assert_eq!(problem("mic", &error, false).kind, ProblemKind::Missing);
     }
 }

@@ -138,7 +138,11 @@ fn parse_camera(text: &str) -> Result<u32, InvalidSpec> {
 }
 
 fn parse_screen(argument: Option<&str>, options: Option<&str>) -> Result<SourceSpec, InvalidSpec> {
-    let unknown = |option: &str, expected| InvalidSpec::UnknownOption { option: option.to_owned(), source_name: "screen", expected };
+    let unknown = |option: &str, expected| InvalidSpec::UnknownOption {
+        option: option.to_owned(),
+        source_name: "screen",
+        expected,
+    };
     let target = match argument {
         None => ScreenTarget::Whole,
         Some(argument) => {
@@ -243,7 +247,10 @@ mod tests {
             let spec: SourceSpec = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(spec.to_string(), text);
         }
-        assert_eq!("screen:window=16".parse(), Ok(SourceSpec::Screen { target: ScreenTarget::Window(16), pointer: true }));
+        assert_eq!(
+            "screen:window=16".parse(),
+            Ok(SourceSpec::Screen { target: ScreenTarget::Window(16), pointer: true })
+        );
         for text in ["default", "mic", "mic:USB, front", "desktop-audio", "none"] {
             assert_eq!(text.parse::<AudioSpec>().expect(text).to_string(), text);
         }

@@ -121,11 +121,15 @@ pub(crate) fn darkened(last: Option<&VideoFrame>, size: Size) -> VideoFrame {
         let (columns, rows) = plane_size(last.size, plane);
         let stride = last.planes[plane].stride.max(1);
         let rows = last.planes[plane].data.chunks(stride).take(rows);
-        rows.flat_map(|row| row.iter().take(columns).map(|sample| (neutral + (i32::from(*sample) - neutral) / 3).clamp(0, 255) as u8)).collect()
+        rows.flat_map(|row| {
+            row.iter().take(columns).map(|sample| (neutral + (i32::from(*sample) - neutral) / 3).clamp(0, 255) as u8)
+        })
+        .collect()
     };
     let planes = [fade(0, black), fade(1, 128), fade(2, 128)];
     // The planes of a damaged picture are shorter than they claim.
-    let whole = planes[0].len() == last.size.pixels() && planes[1..].iter().all(|plane| plane.len() == last.size.pixels() / 4);
+    let whole =
+        planes[0].len() == last.size.pixels() && planes[1..].iter().all(|plane| plane.len() == last.size.pixels() / 4);
     if whole { VideoFrame::from_i420(last.timestamp, last.captured, last.size, last.color, planes) } else { card(size) }
 }
 
@@ -139,7 +143,13 @@ pub(crate) fn card(size: Size) -> VideoFrame {
         luma.resize((y + 1) * width, row);
     }
     let chroma = vec![128; size.pixels() / 4];
-    VideoFrame::from_i420(Timestamp::ZERO, WallClock::default(), size, ColorSpace::default(), [luma, chroma.clone(), chroma])
+    VideoFrame::from_i420(
+        Timestamp::ZERO,
+        WallClock::default(),
+        size,
+        ColorSpace::default(),
+        [luma, chroma.clone(), chroma],
+    )
 }
 
 fn plane_size(size: Size, plane: usize) -> (usize, usize) {
@@ -192,6 +202,10 @@ mod tests {
         assert_eq!((dark.size, dark.planes[0].data.len()), (size, size.pixels()));
         assert_eq!(dark.planes[0].data[33], 16 + 199 / 3);
         frame.planes[0].data = crate::frame::PlaneData::new(vec![0u8; 8]);
-        assert_eq!(darkened(Some(&frame), size).planes[0].data.len(), size.pixels(), "a damaged picture gives the card");
+        assert_eq!(
+            darkened(Some(&frame), size).planes[0].data.len(),
+            size.pixels(),
+            "a damaged picture gives the card"
+        );
     }
 }

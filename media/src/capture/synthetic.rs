@@ -47,7 +47,10 @@ impl TestPicture {
         text::draw(&mut canvas, cell * 4, cell * 4, cell * 2, &clock);
         text::draw(&mut canvas, cell * 4, cell * 22, cell, &format!("{n:08}"));
         Strip { frame: n, captured }.draw(&mut canvas.luma, self.size.width() as usize, self.size);
-        canvas.neutral(0..self.size.width() as usize, self.size.height() as usize - Strip::height(self.size)..self.size.height() as usize);
+        canvas.neutral(
+            0..self.size.width() as usize,
+            self.size.height() as usize - Strip::height(self.size)..self.size.height() as usize,
+        );
         VideoFrame::from_i420(timestamp, captured, self.size, ColorSpace::default(), [canvas.luma, canvas.u, canvas.v])
     }
 
@@ -97,7 +100,11 @@ impl TestSound {
 /// Block `block` of the test sound, timed from media time zero.
 pub fn test_sound(block: u64) -> AudioFrame {
     let micros = i64::try_from(block).unwrap_or(i64::MAX).saturating_mul(10_000);
-    AudioFrame { timestamp: Timestamp::from_micros(micros), captured: WallClock::from_micros(micros), samples: TestSound::samples(block) }
+    AudioFrame {
+        timestamp: Timestamp::from_micros(micros),
+        captured: WallClock::from_micros(micros),
+        samples: TestSound::samples(block),
+    }
 }
 
 /// Starts the thread that draws the test picture in real time.
@@ -139,7 +146,9 @@ pub(crate) fn start_sound(session: &mut Session) -> Result<(), CaptureError> {
         loop {
             let at = Timestamp::from_micros(i64::try_from(block).unwrap_or(i64::MAX).saturating_mul(10_000));
             // Like a microphone's, a block exists once its last sample has been heard.
-            if stop.wait_until(clock.instant(at.saturating_add(PERIOD))) || out.send(at, TestSound::samples(block)).is_err() {
+            if stop.wait_until(clock.instant(at.saturating_add(PERIOD)))
+                || out.send(at, TestSound::samples(block)).is_err()
+            {
                 return;
             }
             block += 1;
@@ -176,11 +185,16 @@ mod tests {
         let mut flat = 0;
         for (y, x) in (0..320).step_by(16).flat_map(|y| (0..640).step_by(16).map(move |x| (y, x))) {
             let block: Vec<u8> = (0..16).flat_map(|row| luma[(y + row) * 640 + x..][..16].to_vec()).collect();
-            let (low, high) = block.iter().fold((255, 0), |(low, high), sample| (sample.min(&low).to_owned(), sample.max(&high).to_owned()));
+            let (low, high) = block
+                .iter()
+                .fold((255, 0), |(low, high), sample| (sample.min(&low).to_owned(), sample.max(&high).to_owned()));
             flat += usize::from(high - low < 6);
         }
         assert!(flat < 80, "{flat} of 800 blocks are flat");
-        assert!(frame.planes[1].data.iter().any(|sample| *sample < 110) && frame.planes[2].data.iter().any(|sample| *sample > 140));
+        assert!(
+            frame.planes[1].data.iter().any(|sample| *sample < 110)
+                && frame.planes[2].data.iter().any(|sample| *sample > 140)
+        );
     }
 
     #[test]

@@ -33,7 +33,15 @@ pub(crate) struct Timeline {
 impl Timeline {
     /// A line that starts at `start`.
     pub(crate) fn new(start: Timestamp) -> Self {
-        Self { start: start.as_micros(), blocks: 0, fifo: Vec::with_capacity(CHANNELS * BLOCK_FRAMES * 8), aligned: false, fade_in: false, error: 0.0, jumps: 0 }
+        Self {
+            start: start.as_micros(),
+            blocks: 0,
+            fifo: Vec::with_capacity(CHANNELS * BLOCK_FRAMES * 8),
+            aligned: false,
+            fade_in: false,
+            error: 0.0,
+            jumps: 0,
+        }
     }
 
     /// Start of the next block.
@@ -102,8 +110,13 @@ impl Timeline {
     }
 
     /// The next block, if it is complete, or if it is more than `grace` micros overdue at `now` (then filled with silence).
+    ///
+    /// A block that is not over at `now` stays: a file gives sound ahead of its time.
     pub(crate) fn poll(&mut self, now: Timestamp, grace: i64) -> Option<(Timestamp, Vec<f32>)> {
         let wanted = BLOCK_FRAMES * CHANNELS;
+        if now.as_micros() < self.next().as_micros() + BLOCK_MICROS {
+            return None;
+        }
         if self.fifo.len() < wanted {
             if now.as_micros() < self.next().as_micros() + BLOCK_MICROS + grace {
                 return None;
@@ -118,6 +131,11 @@ impl Timeline {
         let at = self.next();
         self.blocks += 1;
         Some((at, block))
+    }
+
+    /// Whether not even one whole block waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fifo.len() < BLOCK_FRAMES * CHANNELS
     }
 
     /// Leaves out everything up to `now` after a pause that no one wants to hear as silence (a machine that slept).
@@ -190,7 +208,10 @@ mod tests {
             let (line, blocks) = run(speed, 300, true);
             assert_eq!(line.jumps(), 0, "{speed}");
             assert!((29_990..=30_000).contains(&blocks.len()), "{speed}: {}", blocks.len());
-            assert!(blocks.iter().skip(10).all(|(_, samples)| samples.iter().all(|sample| *sample == 0.5)), "{speed}: a hole");
+            assert!(
+                blocks.iter().skip(10).all(|(_, samples)| samples.iter().all(|sample| *sample == 0.5)),
+                "{speed}: a hole"
+            );
             assert!(line.error.abs() < 7_000.0, "{speed}: {} us off", line.error);
             let (line, _) = run(speed, 300, false);
             assert!(line.jumps() > 0, "{speed}: without resampling it must jump");

@@ -136,7 +136,10 @@ mod tests {
         let samples: Vec<f32> = (0..960).map(|index| index as f32 / 960.0).collect();
         let mut out = frame(samples.clone());
         processor.process(&mut out);
-        assert_eq!((out.samples, out.timestamp, processor.latency()), (samples, Timestamp::from_micros(100_000), Duration::ZERO));
+        assert_eq!(
+            (out.samples, out.timestamp, processor.latency()),
+            (samples, Timestamp::from_micros(100_000), Duration::ZERO)
+        );
     }
 
     #[test]

@@ -27,7 +27,9 @@ impl Default for Adjust {
 impl Adjust {
     /// The nearest adjustment within the legal ranges.
     fn legal(self) -> Self {
-        let within = |value: f32, low: f32, high: f32, otherwise: f32| if value.is_finite() { value.clamp(low, high) } else { otherwise };
+        let within = |value: f32, low: f32, high: f32, otherwise: f32| {
+            if value.is_finite() { value.clamp(low, high) } else { otherwise }
+        };
         Self {
             brightness: within(self.brightness, -1.0, 1.0, 0.0),
             contrast: within(self.contrast, 0.0, 4.0, 1.0),
@@ -101,7 +103,10 @@ impl ColorMap {
             yb: fixed(contrast * luma_out / chroma_in * of_cb[0]),
             yr: fixed(contrast * luma_out / chroma_in * of_cr[0]),
             offset: fixed(middle - luma_gain * black_in),
-            chroma: [[fixed(chroma_gain * of_cb[1]), fixed(chroma_gain * of_cr[1])], [fixed(chroma_gain * of_cb[2]), fixed(chroma_gain * of_cr[2])]],
+            chroma: [
+                [fixed(chroma_gain * of_cb[1]), fixed(chroma_gain * of_cr[1])],
+                [fixed(chroma_gain * of_cb[2]), fixed(chroma_gain * of_cr[2])],
+            ],
         }
     }
 
@@ -191,7 +196,8 @@ mod tests {
 
     #[test]
     fn colors_keep_their_color_in_every_space() {
-        let colors = [[0.0; 3], [1.0; 3], [0.5; 3], [0.75, 0.2, 0.1], [0.1, 0.7, 0.3], [0.2, 0.3, 0.8], [0.9, 0.8, 0.1]];
+        let colors =
+            [[0.0; 3], [1.0; 3], [0.5; 3], [0.75, 0.2, 0.1], [0.1, 0.7, 0.3], [0.2, 0.3, 0.8], [0.9, 0.8, 0.1]];
         for from in SPACES.iter().flat_map(|matrix| RANGES.map(|range| ColorSpace { matrix: *matrix, range })) {
             for to in SPACES.iter().flat_map(|matrix| RANGES.map(|range| ColorSpace { matrix: *matrix, range })) {
                 let map = ColorMap::new(from, to, Adjust::default());
@@ -234,7 +240,8 @@ mod tests {
     fn only_the_rectangle_changes() {
         let space = ColorSpace::default();
         let mut planes = flat([100.0, 100.0, 100.0]);
-        ColorMap::new(space, space, Adjust { brightness: 0.2, ..Adjust::default() }).apply(&mut planes, Rect { x: 4, y: 2, width: 8, height: 10 });
+        ColorMap::new(space, space, Adjust { brightness: 0.2, ..Adjust::default() })
+            .apply(&mut planes, Rect { x: 4, y: 2, width: 8, height: 10 });
         let changed = planes.planes[0].iter().filter(|sample| **sample != 100).count();
         assert_eq!(changed, 80);
     }

@@ -1,8 +1,8 @@
 //! Pixels as devices give them to planar 4:2:0.
 
 use yuv::{
-    BufferStoreMut, YuvConversionMode, YuvError, YuvPackedImage, YuvPlanarImageMut, YuvRange, YuvStandardMatrix, bgr_to_yuv420, bgra_to_yuv420, rgb_to_yuv420,
-    rgba_to_yuv420, yuyv422_to_yuv420,
+    BufferStoreMut, YuvConversionMode, YuvError, YuvPackedImage, YuvPlanarImageMut, YuvRange, YuvStandardMatrix,
+    bgr_to_yuv420, bgra_to_yuv420, rgb_to_yuv420, rgba_to_yuv420, yuyv422_to_yuv420,
 };
 
 use crate::format::{ColorSpace, Matrix, Range, Size, Timestamp, WallClock};
@@ -61,7 +61,9 @@ impl PixelFormat {
     /// The color space of what it becomes: BT.709 made from RGB, otherwise what cameras give.
     pub const fn color(self) -> ColorSpace {
         match self {
-            Self::Rgba | Self::Bgra | Self::Rgb | Self::Bgr => ColorSpace { matrix: Matrix::Bt709, range: Range::Limited },
+            Self::Rgba | Self::Bgra | Self::Rgb | Self::Bgr => {
+                ColorSpace { matrix: Matrix::Bt709, range: Range::Limited }
+            }
             Self::Yuyv | Self::Nv12 => ColorSpace { matrix: Matrix::Bt601, range: Range::Limited },
             Self::Gray => ColorSpace { matrix: Matrix::Bt601, range: Range::Full },
         }
@@ -89,7 +91,9 @@ pub fn to_i420(
     }
     let mut planes = [vec![0; size.pixels()], vec![0; size.pixels() / 4], vec![0; size.pixels() / 4]];
     match format {
-        PixelFormat::Rgba | PixelFormat::Bgra | PixelFormat::Rgb | PixelFormat::Bgr => rgb(format, size, data, stride, &mut planes)?,
+        PixelFormat::Rgba | PixelFormat::Bgra | PixelFormat::Rgb | PixelFormat::Bgr => {
+            rgb(format, size, data, stride, &mut planes)?
+        }
         PixelFormat::Yuyv => {
             // The converter wants whole rows; the last one may end with the picture.
             let whole = stride * height;
@@ -105,7 +109,10 @@ pub fn to_i420(
         }
         PixelFormat::Nv12 => nv12(size, data, stride, &mut planes),
         PixelFormat::Gray => {
-            planes[0].chunks_exact_mut(width).zip(data.chunks(stride)).for_each(|(to, from)| to.copy_from_slice(&from[..width]));
+            planes[0]
+                .chunks_exact_mut(width)
+                .zip(data.chunks(stride))
+                .for_each(|(to, from)| to.copy_from_slice(&from[..width]));
             planes[1].fill(128);
             planes[2].fill(128);
         }
@@ -142,7 +149,14 @@ fn rgb(format: PixelFormat, size: Size, data: &[u8], stride: usize, planes: &mut
         padded = [data, &vec![0; whole - data.len()]].concat();
         &padded
     };
-    convert(&mut planar(size, planes), data, stride as u32, YuvRange::Limited, YuvStandardMatrix::Bt709, YuvConversionMode::Balanced)
+    convert(
+        &mut planar(size, planes),
+        data,
+        stride as u32,
+        YuvRange::Limited,
+        YuvStandardMatrix::Bt709,
+        YuvConversionMode::Balanced,
+    )
 }
 
 fn nv12(size: Size, data: &[u8], stride: usize, [y, u, v]: &mut [Vec<u8>; 3]) {
@@ -196,19 +210,33 @@ mod tests {
         let yuyv = [60, 90, 62, 170].repeat(16 * 16);
         let frame = convert(PixelFormat::Yuyv, &yuyv, 64).expect("enough");
         assert_eq!((frame.planes[0].data[0], frame.planes[0].data[1]), (60, 62));
-        assert!(frame.planes[1].data.iter().all(|sample| *sample == 90) && frame.planes[2].data.iter().all(|sample| *sample == 170));
+        assert!(
+            frame.planes[1].data.iter().all(|sample| *sample == 90)
+                && frame.planes[2].data.iter().all(|sample| *sample == 170)
+        );
         let mut nv12: Vec<u8> = (0..40 * 16).map(|index| (index % 40) as u8).collect();
         nv12.extend([90, 170].repeat(20 * 8));
         let frame = convert(PixelFormat::Nv12, &nv12, 40).expect("enough");
         assert_eq!((frame.planes[0].data[31], frame.planes[0].data[32]), (31, 0), "the padding is left out");
-        assert!(frame.planes[1].data.iter().all(|sample| *sample == 90) && frame.planes[2].data.iter().all(|sample| *sample == 170));
+        assert!(
+            frame.planes[1].data.iter().all(|sample| *sample == 90)
+                && frame.planes[2].data.iter().all(|sample| *sample == 170)
+        );
         let frame = convert(PixelFormat::Gray, &[77; 512], 32).expect("enough");
         assert_eq!((frame.planes[0].data[5], frame.planes[1].data[5], frame.color.range), (77, 128, Range::Full));
     }
 
     #[test]
     fn missing_bytes_are_refused_and_a_short_last_row_is_not() {
-        let formats = [PixelFormat::Rgba, PixelFormat::Bgra, PixelFormat::Rgb, PixelFormat::Bgr, PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::Gray];
+        let formats = [
+            PixelFormat::Rgba,
+            PixelFormat::Bgra,
+            PixelFormat::Rgb,
+            PixelFormat::Bgr,
+            PixelFormat::Yuyv,
+            PixelFormat::Nv12,
+            PixelFormat::Gray,
+        ];
         for format in formats {
             let row = format.row_bytes(32);
             let rows = if format == PixelFormat::Nv12 { 24 } else { 16 };

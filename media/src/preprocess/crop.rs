@@ -13,7 +13,9 @@ pub struct Crop {
 
 /// A crop that does not lie within the picture.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
-#[error("invalid crop {x},{y} {width}x{height} (expected fractions within 0..=1 of the picture, at least 0.01 wide and high)")]
+#[error(
+    "invalid crop {x},{y} {width}x{height} (expected fractions within 0..=1 of the picture, at least 0.01 wide and high)"
+)]
 pub struct InvalidCrop {
     x: f32,
     y: f32,
@@ -28,7 +30,11 @@ impl Crop {
     /// [`InvalidCrop`] if it does not lie within the picture or is thinner than a hundredth of it.
     pub fn new(x: f32, y: f32, width: f32, height: f32) -> Result<Self, InvalidCrop> {
         let fits = |from: f32, length: f32| from >= 0.0 && length >= 0.01 && from + length <= 1.0 + 1e-4;
-        if fits(x, width) && fits(y, height) { Ok(Self { x, y, width, height }) } else { Err(InvalidCrop { x, y, width, height }) }
+        if fits(x, width) && fits(y, height) {
+            Ok(Self { x, y, width, height })
+        } else {
+            Err(InvalidCrop { x, y, width, height })
+        }
     }
 }
 
@@ -62,7 +68,13 @@ mod tests {
     #[test]
     fn crops_lie_within_the_picture() {
         assert!(Crop::new(0.0, 0.0, 1.0, 1.0).is_ok());
-        for (x, y, width, height) in [(-0.1, 0.0, 0.5, 0.5), (0.6, 0.0, 0.5, 1.0), (0.0, 0.0, 0.0, 1.0), (f32::NAN, 0.0, 0.5, 0.5), (0.0, 0.0, 0.5, f32::INFINITY)] {
+        for (x, y, width, height) in [
+            (-0.1, 0.0, 0.5, 0.5),
+            (0.6, 0.0, 0.5, 1.0),
+            (0.0, 0.0, 0.0, 1.0),
+            (f32::NAN, 0.0, 0.5, 0.5),
+            (0.0, 0.0, 0.5, f32::INFINITY),
+        ] {
             let error = Crop::new(x, y, width, height).expect_err("outside").to_string();
             assert!(error.contains("fractions within 0..=1"), "{error}");
         }

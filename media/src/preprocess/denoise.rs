@@ -45,7 +45,12 @@ impl Denoiser {
 
 impl Side {
     fn new() -> Self {
-        Self { state: DenoiseState::new(), input: Vec::with_capacity(BLOCK_FRAMES), output: vec![0.0; BLOCK_FRAMES], read: 0 }
+        Self {
+            state: DenoiseState::new(),
+            input: Vec::with_capacity(BLOCK_FRAMES),
+            output: vec![0.0; BLOCK_FRAMES],
+            read: 0,
+        }
     }
 
     /// One sample in, one out: filling the next block while the one before is read.

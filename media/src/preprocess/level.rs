@@ -51,14 +51,23 @@ impl Default for LevelMeter {
 impl LevelMeter {
     /// A meter that has heard nothing.
     pub fn new() -> Self {
-        Self { peak: 0.0, filters: [[Biquad::SHELF, Biquad::HIGH_PASS]; CHANNELS], energy: 0.0, frames: 0, steps: VecDeque::with_capacity(STEPS) }
+        Self {
+            peak: 0.0,
+            filters: [[Biquad::SHELF, Biquad::HIGH_PASS]; CHANNELS],
+            energy: 0.0,
+            frames: 0,
+            steps: VecDeque::with_capacity(STEPS),
+        }
     }
 
     /// Listens to interleaved samples.
     pub fn push(&mut self, samples: &[f32]) {
         // 20 dB a second.
         let fall = 10f32.powf(-(samples.len() as f32 / CHANNELS as f32) / SAMPLE_RATE as f32);
-        let loudest = samples.iter().filter(|sample| sample.is_finite()).fold(0.0f32, |loudest, sample| loudest.max(sample.abs()));
+        let loudest = samples
+            .iter()
+            .filter(|sample| sample.is_finite())
+            .fold(0.0f32, |loudest, sample| loudest.max(sample.abs()));
         self.peak = (self.peak * fall).max(loudest);
         for pair in samples.chunks_exact(CHANNELS) {
             for (sample, [shelf, high_pass]) in pair.iter().zip(&mut self.filters) {
@@ -106,7 +115,8 @@ impl Biquad {
         state: [0.0; 2],
     };
     /// Its second: deep tones weigh less.
-    const HIGH_PASS: Self = Self { b: [1.0, -2.0, 1.0], a: [-1.990_047_454_833_98, 0.990_072_250_366_21], state: [0.0; 2] };
+    const HIGH_PASS: Self =
+        Self { b: [1.0, -2.0, 1.0], a: [-1.990_047_454_833_98, 0.990_072_250_366_21], state: [0.0; 2] };
 
     fn run(&mut self, input: f64) -> f64 {
         let output = self.b[0] * input + self.state[0];

@@ -113,9 +113,11 @@ mod tests {
     #[test]
     fn jitter_up_to_a_third_of_a_period_changes_nothing() {
         for offset in [0.0, 0.25, 0.49] {
-            let times = (0..900).map(|n| (f64::from(n) + if n == 0 { 0.0 } else { offset * 0.4 + 0.3 * jitter(n) }) / 30.0 + 1.0);
+            let times = (0..900)
+                .map(|n| (f64::from(n) + if n == 0 { 0.0 } else { offset * 0.4 + 0.3 * jitter(n) }) / 30.0 + 1.0);
             let mut pacer = FramePacer::new(30);
-            let slots: Vec<_> = times.filter_map(|time| pacer.push(Timestamp::from_micros((time * 1e6) as i64))).collect();
+            let slots: Vec<_> =
+                times.filter_map(|time| pacer.push(Timestamp::from_micros((time * 1e6) as i64))).collect();
             assert_eq!((slots.len(), pacer.dropped()), (900, 0), "offset {offset}");
             let apart = slots.windows(2).map(|pair| pair[1].saturating_since(pair[0]).as_micros());
             assert!(apart.clone().all(|apart| (33_333..=33_334).contains(&apart)), "offset {offset}");
@@ -154,7 +156,10 @@ mod tests {
         }
         assert!((86..=90).contains(&slots.len()), "{}", slots.len());
         assert!(slots.windows(2).all(|pair| pair[1] > pair[0]));
-        assert!(slots.windows(2).all(|pair| pair[1].saturating_since(pair[0]) < Duration::from_millis(34)), "no slot is left empty");
+        assert!(
+            slots.windows(2).all(|pair| pair[1].saturating_since(pair[0]) < Duration::from_millis(34)),
+            "no slot is left empty"
+        );
     }
 
     #[test]

@@ -169,7 +169,8 @@ impl Scaler {
 
 fn halve(above: &[u8], below: &[u8], out: &mut [u8]) {
     for ((sample, above), below) in out.iter_mut().zip(above.chunks_exact(2)).zip(below.chunks_exact(2)) {
-        *sample = ((u16::from(above[0]) + u16::from(above[1]) + u16::from(below[0]) + u16::from(below[1]) + 2) >> 2) as u8;
+        *sample =
+            ((u16::from(above[0]) + u16::from(above[1]) + u16::from(below[0]) + u16::from(below[1]) + 2) >> 2) as u8;
     }
 }
 
@@ -188,11 +189,13 @@ impl Filter {
         let support = ratio.max(1.0);
         let count = (2.0 * support).ceil() as usize + 1;
         let count = count.min(from);
-        let mut filter = Self { from, to, count, first: Vec::with_capacity(to), weights: Vec::with_capacity(to * count) };
+        let mut filter =
+            Self { from, to, count, first: Vec::with_capacity(to), weights: Vec::with_capacity(to * count) };
         for index in 0..to {
             let center = (index as f64 + 0.5) * ratio - 0.5;
             let first = ((center - support).ceil().max(0.0) as usize).min(from - count);
-            let raw: Vec<f64> = (first..first + count).map(|at| (1.0 - (at as f64 - center).abs() / support).max(0.0)).collect();
+            let raw: Vec<f64> =
+                (first..first + count).map(|at| (1.0 - (at as f64 - center).abs() / support).max(0.0)).collect();
             let total: f64 = raw.iter().sum();
             // Rounding the running total instead of each weight makes them add up to 256 whatever their number.
             let mut running = 0.0;
@@ -218,8 +221,14 @@ impl Filter {
             4 => self.apply_fixed::<4>(row, out),
             5 => self.apply_fixed::<5>(row, out),
             _ => {
-                for ((sample, first), weights) in out.iter_mut().zip(&self.first).zip(self.weights.chunks_exact(self.count)) {
-                    let sum: u32 = row[*first..].iter().zip(weights).map(|(sample, weight)| u32::from(*sample) * u32::from(*weight)).sum();
+                for ((sample, first), weights) in
+                    out.iter_mut().zip(&self.first).zip(self.weights.chunks_exact(self.count))
+                {
+                    let sum: u32 = row[*first..]
+                        .iter()
+                        .zip(weights)
+                        .map(|(sample, weight)| u32::from(*sample) * u32::from(*weight))
+                        .sum();
                     *sample = ((sum + 128) >> 8) as u8;
                 }
             }
@@ -230,7 +239,8 @@ impl Filter {
     fn apply_fixed<const TAPS: usize>(&self, row: &[u8], out: &mut [u8]) {
         for ((sample, first), weights) in out.iter_mut().zip(&self.first).zip(self.weights.as_chunks::<TAPS>().0) {
             let Some(from) = row[*first..].first_chunk::<TAPS>() else { continue };
-            let sum: u32 = from.iter().zip(weights).map(|(sample, weight)| u32::from(*sample) * u32::from(*weight)).sum();
+            let sum: u32 =
+                from.iter().zip(weights).map(|(sample, weight)| u32::from(*sample) * u32::from(*weight)).sum();
             *sample = ((sum + 128) >> 8) as u8;
         }
     }

@@ -49,7 +49,9 @@ impl Overlay {
     /// # Errors
     /// [`OverlayError`] if it cannot be read or is too large.
     pub fn from_file(bytes: &[u8]) -> Result<Self, OverlayError> {
-        let mut reader = image::ImageReader::new(std::io::Cursor::new(bytes)).with_guessed_format().map_err(image::ImageError::IoError)?;
+        let mut reader = image::ImageReader::new(std::io::Cursor::new(bytes))
+            .with_guessed_format()
+            .map_err(image::ImageError::IoError)?;
         let mut limits = image::Limits::default();
         (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
         reader.limits(limits);
@@ -88,8 +90,10 @@ impl Overlay {
         let shadow = (height / 16.0).ceil().max(1.0) as i64;
         let edge = |end: f32| end.ceil().max(0.0) as u32 + shadow as u32;
         let glyphs = layout.glyphs().iter().filter(|glyph| glyph.width > 0 && glyph.height > 0);
-        let width = glyphs.clone().map(|glyph| edge(glyph.x + glyph.width as f32)).max().ok_or(OverlayError::Text(count))?;
-        let rows = glyphs.clone().map(|glyph| edge(glyph.y + glyph.height as f32)).max().ok_or(OverlayError::Text(count))?;
+        let width =
+            glyphs.clone().map(|glyph| edge(glyph.x + glyph.width as f32)).max().ok_or(OverlayError::Text(count))?;
+        let rows =
+            glyphs.clone().map(|glyph| edge(glyph.y + glyph.height as f32)).max().ok_or(OverlayError::Text(count))?;
         if width > MAX_SIDE || rows > MAX_SIDE {
             return Err(OverlayError::Size { width, height: rows });
         }
@@ -206,7 +210,8 @@ impl Stamp {
 
     /// Lays the watermark over a picture of the size it was prepared for.
     pub(crate) fn apply(&self, planes: &mut Planes) {
-        if planes.size.width() as usize >= self.x + self.width && planes.size.height() as usize >= self.y + self.height {
+        if planes.size.width() as usize >= self.x + self.width && planes.size.height() as usize >= self.y + self.height
+        {
             self.plane(planes, 0, &self.luma, &self.luma_opacity);
             self.plane(planes, 1, &self.chroma[0], &self.chroma_opacity);
             self.plane(planes, 2, &self.chroma[1], &self.chroma_opacity);
@@ -231,7 +236,10 @@ impl Stamp {
 fn fitted(watermark: &Watermark, size: Size) -> RgbaImage {
     let image = &watermark.overlay.0;
     let (width, height) = (f64::from(image.width()), f64::from(image.height()));
-    let wanted = watermark.height.filter(|part| part.is_finite()).map_or(height, |part| f64::from(part.clamp(0.01, 1.0)) * f64::from(size.height()));
+    let wanted = watermark
+        .height
+        .filter(|part| part.is_finite())
+        .map_or(height, |part| f64::from(part.clamp(0.01, 1.0)) * f64::from(size.height()));
     let scale = (wanted / height).min(f64::from(size.width()) / width).min(f64::from(size.height()) / height);
     if (scale - 1.0).abs() < 1e-6 {
         return image.clone();
@@ -276,7 +284,9 @@ mod tests {
 
     #[test]
     fn lies_where_it_should_at_any_size() {
-        for (side, height) in [(1, None), (7, None), (40, None), (4096, None), (9, Some(0.5)), (3, Some(7.0)), (3, Some(f32::NAN))] {
+        for (side, height) in
+            [(1, None), (7, None), (40, None), (4096, None), (9, Some(0.5)), (3, Some(7.0)), (3, Some(f32::NAN))]
+        {
             for (x, y) in [(0.0, 0.0), (1.0, 1.0), (0.31, 0.77), (-3.0, f32::INFINITY)] {
                 let watermark = Watermark { overlay: square(side, [255; 4]), x, y, height, opacity: 1.0 };
                 let planes = stamped(&watermark);
@@ -286,13 +296,19 @@ mod tests {
         let mut corner = Watermark::new(square(8, [255; 4]));
         (corner.x, corner.y) = (1.0, 1.0);
         let planes = stamped(&corner);
-        assert_eq!((planes.planes[0][31 * 64 + 63], planes.planes[0][24 * 64 + 56], planes.planes[0][23 * 64 + 56]), (235, 235, 16));
+        assert_eq!(
+            (planes.planes[0][31 * 64 + 63], planes.planes[0][24 * 64 + 56], planes.planes[0][23 * 64 + 56]),
+            (235, 235, 16)
+        );
     }
 
     #[test]
     fn files_are_read_or_refused() {
         let mut png = Vec::new();
-        square(10, [1, 2, 3, 128]).0.write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png).expect("in memory");
+        square(10, [1, 2, 3, 128])
+            .0
+            .write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png)
+            .expect("in memory");
         assert_eq!(Overlay::from_file(&png).expect("a PNG").dimensions(), (10, 10));
         for bad in [&b""[..], b"not a picture", &png[..40]] {
             assert!(Overlay::from_file(bad).is_err());
@@ -304,11 +320,21 @@ mod tests {
     /// A font of the machine or of the repository; which one does not matter.
     fn any_font() -> Option<Vec<u8>> {
         let assets = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/fonts");
-        let folders = [assets, "/usr/share/fonts/truetype/dejavu", "/usr/share/fonts/TTF", "/Library/Fonts", "C:\\Windows\\Fonts"];
+        let folders = [
+            assets,
+            "/usr/share/fonts/truetype/dejavu",
+            "/usr/share/fonts/TTF",
+            "/Library/Fonts",
+            "C:\\Windows\\Fonts",
+        ];
         let files = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
-        let fonts = files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|extension| extension == "ttf" || extension == "otf"));
+        let fonts = files
+            .map(|file| file.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "ttf" || extension == "otf"));
         // Some fonts hold only symbols.
-        let has_letters = |bytes: &Vec<u8>| Font::from_bytes(bytes.as_slice(), FontSettings::default()).is_ok_and(|font| font.has_glyph('R'));
+        let has_letters = |bytes: &Vec<u8>| {
+            Font::from_bytes(bytes.as_slice(), FontSettings::default()).is_ok_and(|font| font.has_glyph('R'))
+        };
         fonts.filter_map(|path| std::fs::read(path).ok()).find(has_letters)
     }
 

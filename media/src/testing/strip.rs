@@ -133,7 +133,13 @@ mod tests {
 
     fn picture(luma: Vec<u8>, size: Size) -> VideoFrame {
         let chroma = vec![128; size.pixels() / 4];
-        VideoFrame::from_i420(Timestamp::ZERO, WallClock::default(), size, ColorSpace::default(), [luma, chroma.clone(), chroma])
+        VideoFrame::from_i420(
+            Timestamp::ZERO,
+            WallClock::default(),
+            size,
+            ColorSpace::default(),
+            [luma, chroma.clone(), chroma],
+        )
     }
 
     fn strip() -> Strip {
@@ -165,7 +171,8 @@ mod tests {
         // Shifted by a pixel, low-passed, weak and noisy.
         let scaled = (0..half.pixels()).map(|index| {
             let (x, y) = (index % 640 * 2, index / 640 * 2);
-            let sum: u32 = (0..9).map(|tap| u32::from(luma[(y + tap / 3).min(719) * 1280 + (x + tap % 3).min(1279)])).sum();
+            let sum: u32 =
+                (0..9).map(|tap| u32::from(luma[(y + tap / 3).min(719) * 1280 + (x + tap % 3).min(1279)])).sum();
             let noise = (index as u32).wrapping_mul(2_654_435_761) >> 27;
             (60 + sum / 9 / 2 + noise) as u8
         });

@@ -105,7 +105,11 @@ impl AvSync {
             return Some(early);
         }
         // The earlier one has lost its partner.
-        if early > 0.0 { self.beep = None } else { self.flash = None }
+        if early > 0.0 {
+            self.beep = None
+        } else {
+            self.flash = None
+        }
         None
     }
 }
@@ -123,7 +127,8 @@ mod tests {
             let frame = test_sound(block);
             // In odd pieces, as a sound card takes them.
             for (index, piece) in frame.samples.chunks(2 * 111).enumerate() {
-                let at = Timestamp::from_micros(frame.timestamp.as_micros() + (index * 111) as i64 * 1_000_000 / 48_000);
+                let at =
+                    Timestamp::from_micros(frame.timestamp.as_micros() + (index * 111) as i64 * 1_000_000 / 48_000);
                 onsets.extend(detector.push(piece, at));
             }
         }

@@ -44,7 +44,12 @@ impl OpenOutput {
         }
         config.buffer_size = buffer_size(*supported.buffer_size(), config.sample_rate);
         let state = Arc::new(State { problem: Mutex::new(None), asked: Mutex::new(Instant::now()) });
-        let callback = Callback { feeder, rate: config.sample_rate, channels: usize::from(config.channels.max(1)), state: state.clone() };
+        let callback = Callback {
+            feeder,
+            rate: config.sample_rate,
+            channels: usize::from(config.channels.max(1)),
+            state: state.clone(),
+        };
         let stream = build(&device, config, format, callback).map_err(|error| match error {
             Some(error) => problem(error),
             None => CaptureProblem::new(ProblemKind::Format, name.clone(), format!("sample format {format}")),
@@ -118,7 +123,12 @@ fn buffer_size(supported: SupportedBufferSize, rate: u32) -> BufferSize {
 }
 
 /// The stream, or why not: nothing means a sample format that we do not speak.
-fn build(device: &cpal::Device, config: cpal::StreamConfig, format: SampleFormat, callback: Callback) -> Result<cpal::Stream, Option<cpal::Error>> {
+fn build(
+    device: &cpal::Device,
+    config: cpal::StreamConfig,
+    format: SampleFormat,
+    callback: Callback,
+) -> Result<cpal::Stream, Option<cpal::Error>> {
     if matches!(format, SampleFormat::DsdU8 | SampleFormat::DsdU16 | SampleFormat::DsdU32) {
         return Err(None);
     }

@@ -17,7 +17,12 @@ pub(crate) struct Feeder {
 
 impl Feeder {
     pub(crate) fn new(pull: Pull) -> Self {
-        Self { pull, resampler: None, ready: Vec::with_capacity(8 * PULL_FRAMES * CHANNELS), block: vec![0.0; PULL_FRAMES * CHANNELS] }
+        Self {
+            pull,
+            resampler: None,
+            ready: Vec::with_capacity(8 * PULL_FRAMES * CHANNELS),
+            block: vec![0.0; PULL_FRAMES * CHANNELS],
+        }
     }
 
     /// Prepares for a device of `rate`; false if it cannot be served.
@@ -37,7 +42,14 @@ impl Feeder {
     }
 
     /// Gives `frames` stereo frames at the device's rate, which are heard from `plays_at` on.
-    pub(crate) fn give(&mut self, frames: usize, rate: u32, now: Instant, plays_at: Instant, mut put: impl FnMut(usize, f32, f32)) {
+    pub(crate) fn give(
+        &mut self,
+        frames: usize,
+        rate: u32,
+        now: Instant,
+        plays_at: Instant,
+        mut put: impl FnMut(usize, f32, f32),
+    ) {
         while self.ready.len() < frames * CHANNELS {
             let waiting = self.ready.len() / CHANNELS;
             // The resampler's filter delays what is pulled now.

@@ -63,10 +63,13 @@ impl Landscape {
             v: Vec::with_capacity(width * height / 4),
             speed: Vec::with_capacity(height),
             plate: plate(plate_side(size)),
-            wave: std::array::from_fn(|phase| (126.0 + 90.0 * (std::f64::consts::TAU * phase as f64 / 256.0).sin()) as u8),
+            wave: std::array::from_fn(|phase| {
+                (126.0 + 90.0 * (std::f64::consts::TAU * phase as f64 / 256.0).sin()) as u8
+            }),
         };
         // Each octave is finer than the one before by two and weaker by 0.6, as in nature.
-        let octaves: Vec<Noise> = (0..6).map(|octave| Noise::new(octave, width, height as f64 / f64::from(3u32 << octave))).collect();
+        let octaves: Vec<Noise> =
+            (0..6).map(|octave| Noise::new(octave, width, height as f64 / f64::from(3u32 << octave))).collect();
         let mut row = vec![0.0; width];
         let mut ridge = vec![0.0; width];
         octaves[0].add_row(0.0, 0.35, &mut ridge);
@@ -79,7 +82,8 @@ impl Landscape {
             row.fill(0.0);
             for (octave, noise) in octaves.iter().enumerate() {
                 // Perspective: texture is flatter near the horizon.
-                let line = if depth < HORIZON { y as f64 } else { height as f64 * (1.0 + (1.0 + 12.0 * below).ln() * 0.4) };
+                let line =
+                    if depth < HORIZON { y as f64 } else { height as f64 * (1.0 + (1.0 + 12.0 * below).ln() * 0.4) };
                 noise.add_row(line, 0.6f64.powi(octave as i32), &mut row);
             }
             for (x, noise) in row.iter().enumerate() {
@@ -204,7 +208,11 @@ fn shade(depth: f64, noise: f64, ridge: f64) -> (u8, u8, u8) {
     let level = |value: f64| value.clamp(20.0, 232.0) as u8;
     if depth < ridge {
         let cloud = (noise * 1.6).clamp(0.0, 1.0);
-        (level(150.0 + 30.0 * depth + 60.0 * cloud + 14.0 * noise), (146.0 - 16.0 * cloud) as u8, (112.0 + 14.0 * cloud) as u8)
+        (
+            level(150.0 + 30.0 * depth + 60.0 * cloud + 14.0 * noise),
+            (146.0 - 16.0 * cloud) as u8,
+            (112.0 + 14.0 * cloud) as u8,
+        )
     } else if depth < HORIZON {
         (level(86.0 + 74.0 * noise), 124, 122)
     } else {

@@ -35,7 +35,11 @@ pub(super) fn draw(canvas: &mut Canvas, left: usize, top: usize, dot: usize, tex
         let x = left + dot + index * advance;
         for (row, bits) in glyph(character).into_iter().enumerate() {
             for column in (0..COLUMNS).filter(|column| bits >> (COLUMNS - 1 - column) & 1 == 1) {
-                canvas.fill(x + column * dot..x + (column + 1) * dot, top + (row + 1) * dot..top + (row + 2) * dot, 226);
+                canvas.fill(
+                    x + column * dot..x + (column + 1) * dot,
+                    top + (row + 1) * dot..top + (row + 2) * dot,
+                    226,
+                );
             }
         }
     }
