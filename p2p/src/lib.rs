@@ -7,6 +7,7 @@ pub mod behaviour;
 pub mod mesh;
 pub mod node;
 pub mod reach;
+pub mod sim;
 pub mod store;
 pub mod verify;
 pub mod wire;

@@ -47,6 +47,7 @@ impl Mesh {
             if !self.children.contains(&from) {
                 self.children.push(from);
             }
+            self.seeding.volunteer(from, modulus, stripe, now);
         }
         if let Some(child) = self.neighbours.get_mut(&from) {
             child.wants.headers = headers;
@@ -69,7 +70,7 @@ impl Mesh {
             return false;
         }
         if self.is_source() {
-            return true;
+            return modulus == self.modulus();
         }
         if modulus != self.modulus() {
             // Dealt otherwise than ours: all of our stripes lead into it.

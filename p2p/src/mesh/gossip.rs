@@ -59,13 +59,21 @@ impl Gossip {
 impl Mesh {
     /// Tells a new neighbour all we have.
     pub(super) fn introduce(&mut self, to: NeighbourId) {
-        let (keyframe, newest) = (self.window.keyframe(), self.window.newest());
-        // A source has everything anyway, and who uploads nothing has nothing to offer.
-        let silent = self.is_source() || self.upload.is_forbidden();
-        let entries = if silent { Vec::new() } else { self.all_i_have() };
-        self.send(to, Control::Have { entries, keyframe: keyframe.filter(|_| !self.upload.is_forbidden()), newest });
+        let have = self.have();
+        if let Some(neighbour) = self.neighbours.get_mut(&to) {
+            neighbour.told_start = matches!(have, Control::Have { keyframe: Some(_), .. });
+        }
+        self.send(to, have);
         let status = self.status();
         self.send(to, Control::Status(status));
+    }
+
+    fn have(&self) -> Control {
+        // A source has everything anyway, and who uploads nothing has nothing to offer.
+        let forbidden = self.upload.is_forbidden();
+        let entries = if self.is_source() || forbidden { Vec::new() } else { self.all_i_have() };
+        let keyframe = self.window.keyframe().filter(|_| !forbidden);
+        Control::Have { entries, keyframe, newest: self.window.newest() }
     }
 
     fn all_i_have(&self) -> Vec<HaveEntry> {
@@ -114,12 +122,20 @@ impl Mesh {
 
     fn flush_news(&mut self) {
         let fresh = std::mem::take(&mut self.gossip.fresh);
+        let have = self.have();
+        let can_start = matches!(have, Control::Have { keyframe: Some(_), .. });
         for (&to, neighbour) in &mut self.neighbours {
             if neighbour.received > neighbour.told {
                 neighbour.told = neighbour.received;
                 self.outputs.push_back(Output::Send { to, control: Control::Ack { bytes: neighbour.received } });
             }
             if neighbour.is_source() {
+                continue;
+            }
+            if can_start && !neighbour.told_start {
+                // It came before there was anything to start from.
+                neighbour.told_start = true;
+                self.outputs.push_back(Output::Send { to, control: have.clone() });
                 continue;
             }
             let mut entries = Vec::new();
@@ -211,7 +227,7 @@ impl Mesh {
         if self.is_source() {
             return;
         }
-        self.start.told(now, newest.is_some());
+        self.start.told(now, keyframe.is_some());
         self.try_start(now);
         if let Some(newest) = newest {
             self.hear_of(now, newest);

@@ -21,6 +21,8 @@ pub(super) struct Neighbour {
     pub(super) newest: Option<Sequence>,
     pub(super) keyframe: Option<Sequence>,
     pub(super) status: Option<Status>,
+    /// It knows from which of our chunks it can start.
+    pub(super) told_start: bool,
 
     /// Bytes of pieces it sent us, and how many of those we told it.
     pub(super) received: u64,
@@ -160,6 +162,7 @@ impl Neighbour {
             newest: None,
             keyframe: None,
             status: None,
+            told_start: false,
             received: 0,
             told: 0,
             asked: 0,

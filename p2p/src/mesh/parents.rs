@@ -25,6 +25,9 @@ const SOURCE_AFTER: Duration = Duration::from_millis(500);
 const DEPTHS_HOLD: Duration = Duration::from_millis(300);
 /// How long a refusal holds.
 const REFUSED: Duration = Duration::from_secs(1);
+/// Bounds of how long after its chunk was heard of a piece is expected.
+const SOONEST: Duration = Duration::from_millis(60);
+const LATEST: Duration = Duration::from_millis(400);
 /// Pieces that a parent may leave out before another is looked for.
 const SKIPS: f32 = 6.0;
 
@@ -39,6 +42,8 @@ pub(super) struct Stripe {
     delay: Estimate,
     /// The newest chunk of which the parent delivered a piece.
     latest: Option<Sequence>,
+    /// A parent that lets go still delivers what comes before this chunk.
+    covered: Sequence,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +65,7 @@ impl Default for Stripe {
             orphan_since: None,
             delay: Estimate::new(Duration::from_millis(60)),
             latest: None,
+            covered: Sequence(0),
         }
     }
 }
@@ -83,8 +89,13 @@ impl Mesh {
     /// When a piece that was not skipped should be pushed to us.
     pub(super) fn expected(&self, sequence: Sequence, piece: u16, heard: Instant) -> Expected {
         let stripe = &self.stripes[usize::from(stripe_of(sequence, piece, self.modulus()))];
-        let Some(parent) = stripe.parent.filter(|parent| parent.from <= sequence) else { return Expected::Never };
-        let patience = stripe.delay.high().clamp(Duration::from_millis(60), Duration::from_millis(400));
+        let Some(parent) = stripe.parent.filter(|parent| parent.from <= sequence) else {
+            return match sequence < stripe.covered {
+                true => Expected::By(heard + stripe.delay.high().clamp(SOONEST, LATEST)),
+                false => Expected::Never,
+            };
+        };
+        let patience = stripe.delay.high().clamp(SOONEST, LATEST);
         // A new parent needs the way there and back first.
         let begun = heard.max(parent.since + self.neighbours.get(&parent.id).map_or(Duration::ZERO, |it| it.rtt));
         let overtaken = stripe.latest.is_some_and(|latest| latest > sequence);
@@ -135,9 +146,16 @@ impl Mesh {
                 *chosen.entry(id).or_default() |= 1 << stripe;
             }
         }
+        let next = self.next_unheard();
         for (id, stripes) in chosen {
-            let from = self.next_unheard();
-            self.subscribe(now, id, stripes, from);
+            // Stripes that someone still delivers for a while start later.
+            let mut starts: BTreeMap<Sequence, u32> = BTreeMap::new();
+            for stripe in (0..self.modulus()).filter(|stripe| stripes >> stripe & 1 == 1) {
+                *starts.entry(self.stripes[usize::from(stripe)].covered.max(next)).or_default() |= 1 << stripe;
+            }
+            for (from, stripes) in starts {
+                self.subscribe(now, id, stripes, from);
+            }
         }
     }
 
@@ -248,8 +266,10 @@ impl Mesh {
             // Judged by chunks that are known and that it should have sent since, not by the clock alone.
             let owed = self.window.iter().any(|chunk| {
                 let late = chunk.sequence >= parent.from && chunk.heard + patience < now && chunk.heard >= since;
+                let failed = |piece: u16| !chunk.have.contains(piece) || chunk.pulled.contains(piece);
                 late && chunk.meta.is_none_or(|meta| {
-                    (0..meta.pieces()).any(|piece| usize::from(stripe_of(chunk.sequence, piece, modulus)) == index)
+                    (0..meta.pieces())
+                        .any(|it| usize::from(stripe_of(chunk.sequence, it, modulus)) == index && failed(it))
                 })
             });
             if owed {
@@ -362,19 +382,12 @@ impl Mesh {
                 state.parent = None;
                 state.depth = NO_PATH;
                 state.orphan_since = Some(now);
-                self.seed_ended(now, stripe, first);
+                state.covered = first;
             }
         }
+        self.choose_parents(now);
         self.gossip.tell_status(now);
         self.repair_soon(now);
-    }
-
-    /// A source hands our stripe to someone else from that chunk on: find a viewer for what comes after.
-    fn seed_ended(&mut self, now: Instant, stripe: u8, first: Sequence) {
-        let from = first.max(self.next_unheard());
-        if let Some(id) = self.best_parent(now, stripe, &BTreeMap::new()) {
-            self.subscribe(now, id, 1 << stripe, from);
-        }
     }
 
     /// Deals the chunks into another number of stripes.

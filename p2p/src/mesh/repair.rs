@@ -255,6 +255,7 @@ impl Mesh {
         neighbour.asked += pieces.len();
         let until = now + neighbour.patience();
         chunk.requests.extend(pieces.iter().map(|piece| Request { piece, to, until }));
+        chunk.pulled.add(&pieces);
         self.stats.pieces_requested += pieces.len() as u64;
         let within_millis = within.as_millis().min(10_000) as u16;
         self.send(to, Control::Request { sequence, pieces, within_millis });

@@ -16,6 +16,8 @@ const PUBLISHER_COPIES: usize = 2;
 const MOVE_GAP: Duration = Duration::from_secs(2);
 /// How long a viewer that declined is left alone.
 const DECLINED: Duration = Duration::from_secs(5);
+/// How long a viewer that asked for a stripe is kept beyond the copies that are due.
+const VOLUNTEERS_STAY: Duration = Duration::from_secs(2);
 /// How long a seed may confirm nothing of what is in flight.
 const SILENT: Duration = Duration::from_millis(400);
 /// How many chunks a new seed gets again that went to one that was lost.
@@ -32,13 +34,15 @@ pub(super) struct Seeding {
     /// For each stripe who gets it.
     seeds: Vec<Vec<NeighbourId>>,
     moved: Instant,
+    /// When a stripe was last given to someone who asked for it.
+    volunteered: Instant,
     restriped: Option<Instant>,
     declined: Vec<(NeighbourId, Instant)>,
 }
 
 impl Seeding {
     pub(super) fn new(now: Instant) -> Self {
-        Self { seeds: Vec::new(), moved: now, restriped: None, declined: Vec::new() }
+        Self { seeds: Vec::new(), moved: now, volunteered: now, restriped: None, declined: Vec::new() }
     }
 
     pub(super) fn copies(&self, modulus: u8) -> Vec<u8> {
@@ -65,6 +69,14 @@ impl Seeding {
         }
     }
 
+    /// A viewer found nobody else for this stripe and was taken in.
+    pub(super) fn volunteer(&mut self, who: NeighbourId, modulus: u8, stripe: u8, now: Instant) {
+        if usize::from(modulus) == self.seeds.len() && !self.seeds[usize::from(stripe)].contains(&who) {
+            self.seeds[usize::from(stripe)].push(who);
+            self.volunteered = now;
+        }
+    }
+
     fn assigned(&self, who: NeighbourId) -> usize {
         self.seeds.iter().filter(|seeds| seeds.contains(&who)).count()
     }
@@ -88,9 +100,11 @@ impl Mesh {
             seeds.retain(|id| !lost.contains(id));
         }
         let mut handover = false;
+        // Who asked gets time to find a viewer before it is sent away again.
+        let patient = now.saturating_duration_since(self.seeding.volunteered) < VOLUNTEERS_STAY;
         for stripe in 0..self.seeding.seeds.len() {
             let target = self.copies_of(now, stripe);
-            while self.seeding.seeds[stripe].len() > target {
+            while self.seeding.seeds[stripe].len() > target && !patient {
                 self.retire_seed(stripe);
                 handover = true;
             }
@@ -221,9 +235,9 @@ impl Mesh {
         scored.max_by(|(a, first), (b, second)| a.total_cmp(b).then(second.cmp(first))).map(|(_, id)| id)
     }
 
-    /// Takes a stripe from the seed that can do least with it.
+    /// Takes a stripe from the seed that can do least with it, the latest of equals.
     fn retire_seed(&mut self, stripe: usize) {
-        let weakest = (0..self.seeding.seeds[stripe].len()).min_by(|&a, &b| {
+        let weakest = (0..self.seeding.seeds[stripe].len()).rev().min_by(|&a, &b| {
             let strength = |index: usize| self.strength(self.seeding.seeds[stripe][index]);
             strength(a).total_cmp(&strength(b))
         });

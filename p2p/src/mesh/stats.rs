@@ -44,3 +44,47 @@ pub struct Stats {
     /// Wishes dropped because a neighbour had too many.
     pub requests_dropped: u64,
 }
+
+impl Stats {
+    /// Every counter, in the order of the fields.
+    fn counters(&mut self) -> [&mut u64; 19] {
+        [
+            &mut self.bytes_from_viewers,
+            &mut self.bytes_from_publisher,
+            &mut self.bytes_from_server,
+            &mut self.bytes_from_origin,
+            &mut self.bytes_duplicate,
+            &mut self.bytes_sent,
+            &mut self.pieces_rejected,
+            &mut self.chunks_complete,
+            &mut self.chunks_missed,
+            &mut self.headers_duplicate,
+            &mut self.pieces_requested,
+            &mut self.requests_timed_out,
+            &mut self.origin_fetches,
+            &mut self.pieces_skipped,
+            &mut self.parents_silent,
+            &mut self.parents_improved,
+            &mut self.stripes_rejected,
+            &mut self.children_preempted,
+            &mut self.requests_dropped,
+        ]
+    }
+
+    /// Adds another's counters to these.
+    pub fn add(&mut self, other: &Self) {
+        let mut other = *other;
+        for (ours, theirs) in self.counters().into_iter().zip(other.counters()) {
+            *ours += *theirs;
+        }
+    }
+
+    /// What was counted since an earlier reading.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let (mut now, mut before) = (*self, *earlier);
+        for (now, before) in now.counters().into_iter().zip(before.counters()) {
+            *now = now.saturating_sub(*before);
+        }
+        now
+    }
+}

@@ -21,6 +21,8 @@ pub(super) struct Chunk {
     /// Pieces that nobody is going to push.
     pub(super) unpushed: PieceSet,
     pub(super) requests: Vec<Request>,
+    /// Pieces that had to be asked for, though a parent should have pushed them.
+    pub(super) pulled: PieceSet,
     /// Who was asked for the header, and until when it may take.
     pub(super) header_request: Option<(NeighbourId, Instant)>,
     /// Since when HTTP is fetching it.
@@ -59,6 +61,7 @@ impl Chunk {
             have: PieceSet::new(),
             unpushed: PieceSet::new(),
             requests: Vec::new(),
+            pulled: PieceSet::new(),
             header_request: None,
             fetching: None,
             fetch_after: None,

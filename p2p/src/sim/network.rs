@@ -1,0 +1,112 @@
+//! How long a message takes from one peer to another.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::chance::{gauss, lognormal};
+use super::scenario::NetworkPlan;
+
+/// Bytes of a packet, for counting losses.
+const PACKET: u64 = 1200;
+/// What even a peer that shares nothing can send of control messages.
+const LEAST_KBPS: u64 = 1000;
+
+/// One peer's connection to the network.
+#[derive(Debug)]
+pub(super) struct Access {
+    up_kbps: u64,
+    down_kbps: u64,
+    /// When what is being sent is out.
+    up_free: u64,
+    down_free: u64,
+}
+
+impl Access {
+    pub(super) fn new(up_kbps: u64, down_kbps: u64) -> Self {
+        Self { up_kbps: up_kbps.max(LEAST_KBPS), down_kbps, up_free: 0, down_free: 0 }
+    }
+
+    /// Puts a message on the line; tells when it is out. Control messages do not queue behind media.
+    pub(super) fn upload(&mut self, now: u64, bytes: u64, first: bool) -> u64 {
+        let time = bytes * 8 * 1000 / self.up_kbps;
+        let busy = self.up_free.max(now);
+        self.up_free = busy + time;
+        if first { now + time } else { self.up_free }
+    }
+
+    /// Takes a message off the line; tells when it is in.
+    pub(super) fn download(&mut self, arrives: u64, bytes: u64) -> u64 {
+        self.down_free = self.down_free.max(arrives) + bytes * 8 * 1000 / self.down_kbps;
+        self.down_free
+    }
+}
+
+/// The way between two peers, in one direction, for control and media apart.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Way {
+    last: [u64; 2],
+}
+
+#[derive(Debug)]
+pub(super) struct Network {
+    plan: NetworkPlan,
+    seed: u64,
+    rng: ChaCha8Rng,
+}
+
+impl Network {
+    pub(super) fn new(plan: &NetworkPlan, seed: u64) -> Self {
+        Self { plan: plan.clone(), seed, rng: ChaCha8Rng::seed_from_u64(seed ^ 0x0e71_0c4b) }
+    }
+
+    /// Time from one to the other, which never changes: a function of the pair.
+    pub(super) fn one_way(&self, a: usize, b: usize) -> u64 {
+        let (low, high) = (a.min(b) as u64, a.max(b) as u64);
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed ^ (low << 32 | high).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        (lognormal(&mut rng, self.plan.one_way_ms, self.plan.one_way_sigma) * 1e3).clamp(500.0, 400_000.0) as u64
+    }
+
+    /// When a message that left at `out` arrives: later where a packet of it was lost, never before the one ahead of it.
+    pub(super) fn carry(&mut self, way: &mut Way, lane: usize, out: u64, one_way: u64, bytes: u64) -> u64 {
+        let jitter = (gauss(&mut self.rng).abs() * self.plan.jitter_ms * 1e3) as u64;
+        let mut arrives = out + one_way + jitter;
+        let mut packets = bytes.div_ceil(PACKET).max(1);
+        // Lost packets are noticed and sent again a round trip later, and may be lost again.
+        for _ in 0..4 {
+            let lost = (0..packets).filter(|_| self.rng.random::<f64>() < self.plan.loss).count() as u64;
+            if lost == 0 {
+                break;
+            }
+            arrives += 2 * one_way + 10_000;
+            packets = lost;
+        }
+        arrives = arrives.max(way.last[lane] + 1);
+        way.last[lane] = arrives;
+        arrives
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_carries_what_it_can() {
+        let mut access = Access::new(8000, 8000);
+        assert_eq!(access.upload(0, 1000, false), 1000);
+        assert_eq!(access.upload(0, 1000, false), 2000);
+        assert_eq!(access.upload(0, 10, true), 10);
+        assert_eq!(access.download(5000, 1000), 6000);
+        assert_eq!(access.download(5500, 1000), 7000);
+    }
+
+    #[test]
+    fn messages_of_one_lane_stay_in_order() {
+        let plan = NetworkPlan { loss: 0.2, ..NetworkPlan::default() };
+        let mut network = Network::new(&plan, 1);
+        assert_eq!(network.one_way(3, 9), network.one_way(9, 3));
+        let mut way = Way::default();
+        let arrivals: Vec<u64> = (0..200).map(|out| network.carry(&mut way, 1, out * 100, 30_000, 8192)).collect();
+        assert!(arrivals.is_sorted());
+    }
+}
