@@ -57,7 +57,6 @@ struct State {
     at: Option<Instant>,
     /// How far the pulled samples reach.
     until: f64,
-    running: bool,
     starved: bool,
 }
 
@@ -88,7 +87,7 @@ impl AudioQueue {
             ready: VecDeque::with_capacity(BLOCK * CHANNELS * 2),
             volume,
             gain: 0.0,
-            state: State { position: 0.0, at: None, until: 0.0, running: false, starved: false },
+            state: State { position: 0.0, at: None, until: 0.0, starved: false },
             last: None,
         }
     }
@@ -106,7 +105,7 @@ impl AudioQueue {
         self.start_at = Some(at);
         self.hold = false;
         self.last = None;
-        self.state = State { position: self.cursor, at: None, until: self.cursor, running: false, starved: false };
+        self.state = State { position: self.cursor, at: None, until: self.cursor, starved: false };
     }
 
     /// Stops the clock, or lets it go on.
@@ -182,7 +181,7 @@ impl AudioQueue {
             self.stand(true);
         } else if filled > first {
             let until = self.heard();
-            self.state = State { position, at: Some(at), until, running: true, starved: false };
+            self.state = State { position, at: Some(at), until, starved: false };
         }
     }
 
@@ -203,7 +202,7 @@ impl AudioQueue {
     fn stand(&mut self, starved: bool) {
         let position = self.heard();
         let starved = starved || (self.state.starved && self.hold);
-        self.state = State { position, at: None, until: position, running: false, starved };
+        self.state = State { position, at: None, until: position, starved };
     }
 
     /// Media time of the next sample to leave, in microseconds.
