@@ -1,0 +1,116 @@
+//! What breaks while live, and that nobody has to press anything: a killed publisher, a server that is gone and returns.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use runnel_tests::demo::isolate;
+use runnel_tests::process::{Process, binary};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A community of one server, a publisher and a viewer, each with a home of its own.
+struct Stage {
+    home: tempfile::TempDir,
+    port: u16,
+}
+
+impl Stage {
+    fn new() -> Result<Self> {
+        let home = tempfile::tempdir()?;
+        // The server must come back where it was, so it cannot pick a port at each start; this one was free a moment ago.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        std::fs::write(home.path().join("passphrase"), "correct horse battery staple\n")?;
+        std::fs::write(
+            home.path().join("server.toml"),
+            format!("data = {:?}\n[server]\nlisten = \"127.0.0.1:{port}\"\n", home.path().join("server")),
+        )?;
+        Ok(Self { home, port })
+    }
+
+    fn path(&self) -> &Path {
+        self.home.path()
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn server(&self) -> Result<Process> {
+        let mut command = Command::new(binary("backend-lite")?);
+        command.arg("serve").arg("--config").arg(self.path().join("server.toml")).stderr(Stdio::null());
+        let server = Process::start(&mut command)?;
+        await_line(&server, |line| line.contains(&self.port.to_string()))?;
+        Ok(server)
+    }
+
+    fn runnel(&self, name: &str) -> Result<Command> {
+        let mut command = Command::new(binary("runnel")?);
+        isolate(&mut command, &self.home);
+        command.env("RUNNEL_HOME", self.path().join(name));
+        Ok(command)
+    }
+
+    fn publisher(&self) -> Result<Process> {
+        let mut command = self.runnel("publisher")?;
+        command
+            .args(["publish", "--server", &self.url(), "--channel", "outage", "--source", "test"])
+            .args(["--size", "320x180", "--fps", "15", "--bitrate", "300", "--encoder", "rav1e:fast"])
+            .arg("--passphrase-file")
+            .arg(self.path().join("passphrase"));
+        let publisher = Process::start(&mut command)?;
+        await_line(&publisher, |line| line.starts_with("live"))?;
+        Ok(publisher)
+    }
+
+    fn viewer(&self) -> Result<Process> {
+        let mut command = self.runnel("viewer")?;
+        command.args(["watch", "outage", "--server", &self.url(), "--headless", "--p2p", "assist"]);
+        let viewer = Process::start(&mut command)?;
+        await_line(&viewer, |line| line == "playing")?;
+        Ok(viewer)
+    }
+}
+
+/// Reads on until a line is what is waited for.
+fn await_line(process: &Process, wanted: impl Fn(&str) -> bool) -> Result<String> {
+    let mut said = Vec::new();
+    loop {
+        let line = process.line(PATIENCE).with_context(|| format!("after {said:?}"))?;
+        if wanted(&line) {
+            return Ok(line);
+        }
+        said.push(line);
+    }
+}
+
+#[test]
+fn a_killed_publisher_is_told_and_its_return_continues_the_broadcast() -> Result<()> {
+    let stage = Stage::new()?;
+    let _server = stage.server()?;
+    let mut publisher = stage.publisher()?;
+    let viewer = stage.viewer()?;
+    publisher.kill()?;
+    await_line(&viewer, |line| line.starts_with("the broadcast stopped"))?;
+    let _publisher = stage.publisher()?;
+    await_line(&viewer, |line| line == "playing")?;
+    Ok(())
+}
+
+#[test]
+fn a_server_that_is_gone_and_returns_is_found_again_by_everyone() -> Result<()> {
+    let stage = Stage::new()?;
+    let mut server = stage.server()?;
+    let publisher = stage.publisher()?;
+    let viewer = stage.viewer()?;
+    server.kill()?;
+    await_line(&publisher, |line| line.starts_with("the server does not answer"))?;
+    let _server = stage.server()?;
+    await_line(&publisher, |line| line.starts_with("live"))?;
+    // Someone who was not there before finds the same broadcast under the same address.
+    let newcomer = stage.viewer()?;
+    drop((newcomer, viewer));
+    Ok(())
+}
