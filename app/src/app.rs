@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::command::Command;
 use crate::state::{AppState, Event, Notice, Problem, SettingsView};
 use crate::theme::install_fonts;
-use crate::ui::{Clock, Shell};
+use crate::ui::{Clock, Page, Shell};
 use crate::widget::Screen;
 
 /// The window's id on the desktop; packages rely on it.
@@ -55,7 +55,12 @@ impl App {
     fn drain(&mut self, ctx: &Context, now: Instant) {
         for _ in 0..MAX_EVENTS {
             match self.link.events.try_recv() {
-                Ok(event) => self.state.apply(now, event),
+                Ok(event) => {
+                    if matches!(event, Event::WatchOpened(_)) {
+                        self.shell.open(Page::Watch);
+                    }
+                    self.state.apply(now, event);
+                }
                 Err(_) => return,
             }
         }

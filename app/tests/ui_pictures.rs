@@ -9,6 +9,7 @@ mod sample;
 
 use std::path::PathBuf;
 
+use egui_kittest::kittest::Queryable;
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use runnel::state::{AppState, TextScale, ThemeChoice};
@@ -138,6 +139,36 @@ fn comparable() -> bool {
     found
 }
 
+/// Things that open over a screen: which screen, their name, and the button (by its English name) or key that opens them.
+const OPENED: &[(Scene, &str, Opener)] = &[
+    (Scene::HomeUsual, "connect", Opener::Press("Connect to a community")),
+    (Scene::HomeUsual, "keys", Opener::Key(egui::Key::F1)),
+    (Scene::HomeUsual, "wide-rail", Opener::Press("Show names")),
+    (Scene::StudioLive, "details", Opener::Press("Details")),
+    (Scene::StudioIdle, "margins", Opener::Press("Show safe margins")),
+    (Scene::Settings, "select", Opener::Press("Text size")),
+    (Scene::Settings, "sign-in", Opener::Press("Sign in")),
+    (Scene::Welcome, "role", Opener::Press("Next")),
+    (Scene::Settings, "focus", Opener::Key(egui::Key::Tab)),
+];
+
+#[derive(Clone, Copy)]
+enum Opener {
+    Press(&'static str),
+    Key(egui::Key),
+}
+
+impl Opener {
+    fn open(self, harness: &mut Harness<'static, Window>) {
+        match self {
+            Self::Press(label) => harness.get_all_by_label(label).last().expect("the button is there").click(),
+            Self::Key(key) => (0..9).for_each(|_| harness.key_press(key)),
+        }
+        harness.run_steps(5);
+        harness.remove_cursor();
+    }
+}
+
 const KEPT: &[Look] = &[
     usual(Scene::HomeNew),
     usual(Scene::HomeEmpty).small().light().chinese(),
@@ -189,6 +220,14 @@ fn all_screens_are_drawn_for_looking() {
     let Some(folder) = std::env::var_os("RUNNEL_PICTURES").map(PathBuf::from) else { return };
     let only = std::env::var("RUNNEL_SCENE").unwrap_or_default();
     std::fs::create_dir_all(&folder).unwrap();
+    for (scene, name, opener) in OPENED {
+        for light in [false, true] {
+            let mut harness = Look { light, ..usual(*scene) }.harness();
+            opener.open(&mut harness);
+            let name = format!("over-{name}-{}.png", if light { "light" } else { "dark" });
+            harness.render().unwrap().save(folder.join(name)).unwrap();
+        }
+    }
     for scene in Scene::ALL {
         for (small, light, chinese) in (0..8).map(|n| (n & 1 != 0, n & 2 != 0, n & 4 != 0)) {
             let look = Look { scene, small, light, chinese, scale: 100 };

@@ -1,8 +1,14 @@
 //! The real window with sample contents and no engine: `cargo run --example window -- watch-usual zh light`.
+//!
+//! `moving` shows 30 pictures a second and a comment each second, to see what drawing them costs.
+
+use std::time::Duration;
 
 use runnel::app::{self, Link};
-use runnel::state::{Event, Role, SettingsView, ThemeChoice};
+use runnel::state::{ChannelId, ChatEvent, ChatMessage, CommunityId, Event, Feed, Role, SettingsView, ThemeChoice};
 use runnel::ui::Page;
+use runnel_media::format::WallClock;
+use runnel_media::slot;
 use tokio::sync::mpsc;
 
 mod sample;
@@ -11,7 +17,7 @@ use sample::Scene;
 
 fn main() -> eframe::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let said = |word: &str| words.iter().any(|it| it == word);
+    let said = move |word: &str| words.iter().any(|it| it == word);
     let name = |scene: &Scene| {
         let name = format!("{scene:?}");
         let mut dashed = String::new();
@@ -36,6 +42,9 @@ fn main() -> eframe::Result<()> {
         for event in events_of(state) {
             happened.try_send(event).expect("the channel has room for a sample");
         }
+        if said("moving") {
+            move_pictures(happened.clone(), ctx.clone());
+        }
         let printer = std::thread::Builder::new().name("print".into());
         let print = move || {
             while let Some(command) = asked.blocking_recv() {
@@ -49,6 +58,42 @@ fn main() -> eframe::Result<()> {
         printer.spawn(print).expect("a thread can be started");
         Link { commands, events }
     })
+}
+
+/// Sends pictures and comments for ever, as a watcher would.
+fn move_pictures(happened: mpsc::Sender<Event>, ctx: egui::Context) {
+    let run = move || {
+        let (pictures, feed) = slot::slot();
+        let frames: Vec<_> = (0..5).map(sample::frame).collect();
+        if happened.blocking_send(Event::WatchPicture(Feed::waking(feed))).is_err() {
+            return;
+        }
+        for n in 0_usize.. {
+            std::thread::sleep(Duration::from_millis(33));
+            if pictures.send(frames[n / 30 % frames.len()].clone()).is_err() {
+                return;
+            }
+            if n % 30 == 0 {
+                let id = n.to_string();
+                let message = ChatMessage {
+                    text: format!("comment {id}"),
+                    id,
+                    author: "mika".into(),
+                    at: WallClock::default(),
+                    own: false,
+                };
+                let (community, channel) = (CommunityId("riverside".into()), ChannelId("c0".into()));
+                if happened
+                    .blocking_send(Event::Chat { community, channel, event: ChatEvent::Message(message) })
+                    .is_err()
+                {
+                    return;
+                }
+            }
+            ctx.request_repaint();
+        }
+    };
+    std::thread::Builder::new().name("pictures".into()).spawn(run).expect("a thread can be started");
 }
 
 /// What an engine would have reported to bring the window to this state.
@@ -68,10 +113,10 @@ fn events_of(state: runnel::state::AppState) -> Vec<Event> {
     if let (Some(community), Some(channel)) = (studio.community, studio.channel) {
         events.push(Event::StudioChannel { community: community.clone(), channel: channel.clone() });
         for message in studio.chat.messages {
-            let event = runnel::state::ChatEvent::Message(message);
+            let event = ChatEvent::Message(message);
             events.push(Event::Chat { community: community.clone(), channel: channel.clone(), event });
         }
-        let event = runnel::state::ChatEvent::Phase(studio.chat.phase);
+        let event = ChatEvent::Phase(studio.chat.phase);
         events.push(Event::Chat { community, channel, event });
     }
     events.push(Event::StudioSource { source: studio.source, sound: studio.sound });

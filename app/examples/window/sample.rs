@@ -345,12 +345,19 @@ fn landscape(seed: usize, x: f32, y: f32) -> [u8; 3] {
 
 /// A feed with one picture in it.
 fn feed() -> Feed {
+    let (sender, receiver) = slot();
+    sender.send(frame(0)).expect("the receiver is here");
+    Feed::waking(receiver)
+}
+
+/// A picture.
+pub(crate) fn frame(seed: usize) -> VideoFrame {
     let size = Size::new(640, 360).expect("a legal size");
     let (width, height) = (size.width() as usize, size.height() as usize);
     let mut planes = [vec![0; width * height], vec![0; width * height / 4], vec![0; width * height / 4]];
     for y in 0..height {
         for x in 0..width {
-            let [r, g, b] = landscape(0, x as f32 / width as f32, y as f32 / height as f32).map(f32::from);
+            let [r, g, b] = landscape(seed, x as f32 / width as f32, y as f32 / height as f32).map(f32::from);
             let luma = 0.2126 * r + 0.7152 * g + 0.0722 * b;
             planes[0][y * width + x] = (16.0 + luma * 219.0 / 255.0) as u8;
             if x % 2 == 0 && y % 2 == 0 {
@@ -360,10 +367,7 @@ fn feed() -> Feed {
             }
         }
     }
-    let (sender, receiver) = slot();
-    let frame = VideoFrame::from_i420(Timestamp::ZERO, WallClock::default(), size, ColorSpace::default(), planes);
-    sender.send(frame).expect("the receiver is here");
-    Feed::waking(receiver)
+    VideoFrame::from_i420(Timestamp::ZERO, WallClock::default(), size, ColorSpace::default(), planes)
 }
 
 /// A clock that stands still.

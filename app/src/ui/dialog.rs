@@ -50,7 +50,7 @@ struct Foot<'a> {
 
 pub(super) fn show(ctx: &Context, cx: &mut Cx<'_>, dialog: &mut Dialog) -> Outcome {
     let modal = Modal::new(Id::unique("dialog")).backdrop_color(egui::Color32::from_black_alpha(140));
-    let modal = modal.frame(egui::Frame::window(&ctx.style_of(ctx.theme())).inner_margin(egui::Margin::same(24)));
+    let modal = modal.frame(frame(ctx, cx));
     let shown = modal.show(ctx, |ui| {
         ui.set_width(400.0 * cx.theme.growth());
         ui.spacing_mut().item_spacing.y = space::S;
@@ -59,9 +59,15 @@ pub(super) fn show(ctx: &Context, cx: &mut Cx<'_>, dialog: &mut Dialog) -> Outco
     if shown.should_close() { Outcome::Done } else { shown.inner }
 }
 
+/// Fields and buttons are raised, so what they lie on is not.
+fn frame(ctx: &Context, cx: &Cx<'_>) -> egui::Frame {
+    let style = ctx.style_of(ctx.theme());
+    egui::Frame::window(&style).fill(cx.theme.colors.surface).inner_margin(egui::Margin::same(24))
+}
+
 /// What is said while everything is being ended.
 pub(super) fn closing(ctx: &Context, cx: &Cx<'_>) {
-    Modal::new(Id::unique("closing")).show(ctx, |ui| {
+    Modal::new(Id::unique("closing")).frame(frame(ctx, cx)).show(ctx, |ui| {
         text::body(ui, cx.theme, &cx.text("window-closing"));
     });
 }

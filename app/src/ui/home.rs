@@ -40,13 +40,14 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx<'_>, view: &mut HomeView) {
         welcome(ui, cx);
         return;
     };
-    egui::Frame::new().inner_margin(Margin { left: 24, right: 24, top: 16, bottom: 0 }).show(ui, |ui| {
-        top(ui, cx, view, community);
+    egui::Frame::new().inner_margin(Margin { left: 24, right: 0, top: 16, bottom: 0 }).show(ui, |ui| {
+        let width = ui.available_width() - space::XL;
+        ui.allocate_ui(vec2(width, cx.theme.control_height()), |ui| top(ui, cx, view, community));
         ui.add_space(space::L);
         let area = ScrollArea::vertical().auto_shrink(false).id_salt("home");
         area.show(ui, |ui| {
             // The bar floats over this margin, not over cards.
-            ui.set_width(ui.available_width());
+            ui.set_width(width);
             contents(ui, cx, view, community);
             ui.add_space(space::XL);
         });

@@ -43,6 +43,9 @@ impl SettingsPage {
     }
 }
 
+/// Draws the rows of one group.
+type Draw = fn(&mut Ui, &mut Rows<'_, '_, '_>);
+
 /// What a group draws its rows with: it leaves out what the search does not find.
 struct Rows<'p, 'a, 'b> {
     cx: &'p mut Cx<'a>,
@@ -127,7 +130,7 @@ fn contents(ui: &mut Ui, cx: &mut Cx<'_>, page: &mut SettingsPage) {
     head(ui, cx, page);
     let query = page.query.trim().to_lowercase();
     let mut found = 0;
-    let groups: [(&'static str, fn(&mut Ui, &mut Rows<'_, '_, '_>)); 6] = [
+    let groups: [(&'static str, Draw); 6] = [
         ("group-general", general::show),
         ("group-community", community::show),
         ("group-sharing", watching::sharing),

@@ -68,7 +68,8 @@ fn head(ui: &mut Ui, cx: &Cx<'_>, title: &str, words: &str) {
 fn foot(ui: &mut Ui, cx: &mut Cx<'_>, view: &mut WelcomeView) {
     let last = view.card + 1 == CARDS;
     ui.horizontal(|ui| {
-        if view.card > 0 && Button::new(&cx.text("welcome-back")).kind(Kind::Quiet).show(ui, cx.theme).clicked() {
+        if view.card > 0 && Button::new(&cx.text("welcome-back")).kind(Kind::Quiet).tall().show(ui, cx.theme).clicked()
+        {
             view.card -= 1;
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {

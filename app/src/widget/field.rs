@@ -86,6 +86,11 @@ impl<'a> Field<'a> {
         if let Some(id) = self.id {
             edit = edit.id(id);
         }
-        ui.add_enabled(self.enabled, edit).accessible_name(self.label)
+        let inner = ui.scope(|ui| {
+            // egui rings a field that has the keyboard with this.
+            ui.visuals_mut().selection.stroke = egui::Stroke::new(2.0, theme.colors.accent);
+            ui.add_enabled(self.enabled, edit)
+        });
+        inner.inner.accessible_name(self.label)
     }
 }
