@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn names_are_checked() {
-        for good in ["anna", "Anna.B-2", "小河", "x1", &"a".repeat(32)] {
+        for good in ["anna", "Anna.B-2", "小河", "x1", &"z".repeat(32)] {
             assert!(Name::parse(good).is_ok(), "{good}");
         }
         for (bad, error) in [

@@ -143,9 +143,13 @@ impl Origin {
         self.close(broadcast, BroadcastState::Ended)
     }
 
-    /// Makes everything of a broadcast unreachable at once and deletes it from disk.
-    pub(crate) async fn take_down(&self, broadcast: BroadcastId) {
+    /// Makes everything of a broadcast unreachable at once.
+    pub(crate) fn take_down(&self, broadcast: BroadcastId) {
         self.close(broadcast, BroadcastState::TakenDown);
+    }
+
+    /// Deletes everything of a broadcast from disk.
+    pub(crate) async fn delete(&self, broadcast: BroadcastId) {
         if let Some(epoch) = self.epoch(broadcast) {
             self.disk.remove(epoch).await;
         }

@@ -159,6 +159,11 @@ impl Tracker {
         Ok((URL_SAFE_NO_PAD.encode(signed.bytes()), expires / 1_000_000))
     }
 
+    /// How many watch a broadcast.
+    pub(crate) fn viewers(&self, broadcast: BroadcastId) -> u32 {
+        self.swarms.lock().get(&broadcast).map_or(0, Swarm::viewers)
+    }
+
     /// What the viewers of a broadcast say they got from where.
     pub(crate) fn stats(&self, broadcast: BroadcastId) -> PeerStats {
         self.swarms.lock().get(&broadcast).map(Swarm::stats).unwrap_or_default()

@@ -43,12 +43,13 @@ impl Services {
     pub(crate) async fn take_down(&self, broadcast: BroadcastId, by: AccountId, reason: &str) -> Result<(), Failure> {
         let revocation = self.moderation.revoke(broadcast, reason).map_err(|error| Failure::internal(&error))?;
         self.bus.publish(Fact::Revoked { broadcast, revocation: revocation.clone() });
-        self.origin.take_down(broadcast).await;
+        self.origin.take_down(broadcast);
         if let Some((info, _)) = self.catalog.recent(broadcast) {
             let text = STANDARD.encode(revocation.bytes());
             self.chat.post(info.channel, &ChatEvent::Revoked { broadcast, revocation: text });
         }
         self.state_changed(broadcast, BroadcastState::TakenDown).await;
+        self.origin.delete(broadcast).await;
         self.moderation.keep(broadcast, &revocation, by, reason).await.map_err(|error| {
             tracing::error!(%broadcast, %error, "a take-down holds only until the next restart");
             Failure::new(

@@ -96,7 +96,7 @@ mod tests {
         let limits = Limits::new(LimitSettings { sign_in: 3, sign_up: 1, guests: 1, api: 10 });
         let metrics = Metrics::default();
         let from = |ip: &str, at_home| ClientAddress { ip: ip.parse().unwrap(), at_home };
-        let ok = |ip, at_home| limits.check(Limit::SignIn, from(ip, at_home), &metrics).is_ok();
+        let ok = |ip: &str, at_home| limits.check(Limit::SignIn, from(ip, at_home), &metrics).is_ok();
         assert_eq!((0..10).filter(|_| ok("203.0.113.1", false)).count(), 3);
         assert!(ok("203.0.113.2", false));
         assert_eq!((0..10).filter(|_| ok("127.0.0.1", true)).count(), 10);

@@ -88,6 +88,8 @@ pub(crate) fn router(services: Arc<Services>) -> Router {
     let players = Router::new()
         .route("/live/{channel}/index.m3u8", get(hls::multivariant))
         .route("/live/{channel}/{epoch}/{rendition}/{file}", get(hls::file))
+        // Before the layer, or a page's question about what it may do never reaches it.
+        .method_not_allowed_fallback(system::wrong_method)
         .layer(CorsLayer::permissive());
     let panics = Arc::clone(&services);
     calls

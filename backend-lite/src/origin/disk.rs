@@ -88,7 +88,7 @@ type Reply = oneshot::Sender<Result<(), DiskError>>;
 
 enum Command {
     Append { file: SegmentFile, chunk: Bytes, reply: Reply },
-    Remove { epoch: u64 },
+    Remove { epoch: u64, reply: oneshot::Sender<()> },
     Flush { reply: oneshot::Sender<()> },
 }
 
@@ -127,8 +127,11 @@ impl Disk {
 
     /// Forgets an epoch: closes and deletes its files.
     pub(super) async fn remove(&self, epoch: u64) {
+        let (reply, receiver) = oneshot::channel();
         // A writer that is gone has nothing open; the next start sweeps what is left.
-        let _ = self.commands.send(Command::Remove { epoch }).await;
+        if self.commands.send(Command::Remove { epoch, reply }).await.is_ok() {
+            let _ = receiver.await;
+        }
     }
 
     /// Waits until everything queued before is written.
@@ -158,7 +161,7 @@ impl Writer {
                     // A publisher that went away does not listen.
                     let _ = reply.send(result);
                 }
-                Command::Remove { epoch } => {
+                Command::Remove { epoch, reply } => {
                     self.open.retain(|(open, _), _| *open != epoch);
                     let folder = epoch_folder(&self.root, epoch);
                     if let Err(error) = fs::remove_dir_all(&folder)
@@ -166,6 +169,7 @@ impl Writer {
                     {
                         tracing::warn!(folder = %folder.display(), %error, "cannot delete chunks");
                     }
+                    let _ = reply.send(());
                 }
                 Command::Flush { reply } => {
                     let _ = reply.send(());
@@ -276,7 +280,6 @@ mod tests {
         assert_eq!(files(&root, 7, 0), [FILE]);
         assert_eq!((epochs(&root), renditions(&root, 7)), (vec![7], vec![0]));
         disk.remove(7).await;
-        disk.flush().await;
         assert!(!path.exists());
     }
 

@@ -22,6 +22,8 @@ use crate::telemetry::Metrics;
 const LAST_WORD: Duration = Duration::from_secs(3);
 /// How long to wait for a node's first address.
 const LISTENING: Duration = Duration::from_secs(5);
+/// How often the nodes hear how large their swarm is, by which they seed more or less.
+const COUNT: Duration = Duration::from_secs(2);
 
 /// Tells whether a broadcast is still open.
 pub(crate) type IsOpen = Arc<dyn Fn(BroadcastId) -> bool + Send + Sync>;
@@ -58,10 +60,16 @@ impl Seeder {
 
     async fn run(self, mut facts: tokio::sync::broadcast::Receiver<Fact>) {
         let mut broadcasts: HashMap<BroadcastId, Nodes> = HashMap::new();
+        let mut count = tokio::time::interval(COUNT);
+        count.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let fact = tokio::select! {
                 biased;
                 () = self.closing.cancelled() => break,
+                _ = count.tick() => {
+                    self.count(&broadcasts);
+                    continue;
+                }
                 fact = facts.recv() => fact,
             };
             match fact {
@@ -96,6 +104,14 @@ impl Seeder {
             }
         }
         futures::future::join_all(broadcasts.values().flat_map(BTreeMap::values).map(Node::shutdown)).await;
+    }
+
+    fn count(&self, broadcasts: &HashMap<BroadcastId, Nodes>) {
+        for (broadcast, nodes) in broadcasts {
+            let viewers = self.tracker.viewers(*broadcast) as usize;
+            // A node that is too busy to hear it hears it in a moment.
+            nodes.values().for_each(|node| drop(node.swarm_size(viewers)));
+        }
     }
 
     /// Tells the nodes of a new manifest, and starts those that are missing.

@@ -1,0 +1,13 @@
+//! The whole server over real HTTP on loopback, with a clock that the tests move by hand.
+
+mod accounts;
+mod chat;
+mod helper;
+mod hls;
+mod hostile;
+mod ingest;
+mod moderation;
+mod restart;
+mod states;
+mod system;
+mod tracker;
