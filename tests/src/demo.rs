@@ -26,7 +26,7 @@ impl Demo {
         command.arg("demo").args(arguments).stderr(Stdio::inherit());
         isolate(&mut command, &home);
         let process = Process::start(&mut command)?;
-        let mut address = |name: &str| -> Result<String> {
+        let address = |name: &str| -> Result<String> {
             let line = process.line(Duration::from_secs(30))?;
             let found = line.strip_prefix(&format!("{name}: ")).with_context(|| format!("'{name}: URL', not '{line}'"))?;
             Ok(found.to_owned())

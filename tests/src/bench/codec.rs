@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rav1e::prelude::EncoderStatus;
-use runnel_media::capture::CaptureClock;
 use runnel_media::decode::VideoDecoder;
 use runnel_media::decode::dav1d::{Dav1dConfig, Dav1dDecoder};
 use runnel_media::encode::rav1e::{Preset, new_context};
 use runnel_media::encode::{self, VideoEncoderConfig};
-use runnel_media::format::{ColorSpace, Size};
+use runnel_media::format::{ColorSpace, Size, WallClock};
 use runnel_media::frame::{EncodedFrame, TrackKind, VideoFrame};
 use runnel_media::package::{MediaChunk, PackageOutput, Packager, PackagerConfig, demux};
 use runnel_media::preprocess::{Preprocessor, VideoChain};
@@ -39,8 +38,7 @@ fn config() -> VideoEncoderConfig {
 }
 
 fn pictures() -> Vec<VideoFrame> {
-    let clock = CaptureClock::start();
-    (0..FRAMES).map(|number| test_picture(number, size(), FPS, &clock)).collect()
+    (0..FRAMES).map(|number| test_picture(number, size(), FPS, WallClock::from_micros(i64::from(number)))).collect()
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
+use rand::SeedableRng;
 use runnel_media::capture::output::AudioOutputSpec;
 use runnel_media::capture::{AudioSpec, SourceSpec};
 use runnel_media::encode::EncoderChoice;
@@ -19,7 +20,6 @@ use runnel_media::format::{Size, Timestamp, WallClock};
 use runnel_media::package::{InitSegment, MediaChunk};
 use runnel_media::pipeline::publish::{PublishConfig, PublishEvent, Publisher};
 use runnel_media::pipeline::watch::{WatchChunk, WatchConfig, WatchEvent, Watcher};
-use runnel_media::preprocess::VideoChain;
 use runnel_p2p::node::{Candidate, CandidateKind, Keypair, Node, NodeConfig, NodeEvent, ReachConfig};
 use runnel_p2p::wire::{
     BroadcastId, BroadcastKey, ChannelId, ChannelKey, ChunkFlags, ChunkInfo, Epoch, Init, Manifest, PublicKey,
@@ -49,18 +49,11 @@ struct Recording {
 pub fn record(file: &Path) -> Result<String> {
     let size = Size::new(320, 180)?;
     let (sender, events) = sync_channel(1024);
-    let config = PublishConfig {
-        source: SourceSpec::Test,
-        audio: AudioSpec::Default,
-        encoder: EncoderChoice::Named("rav1e:fast".to_owned()),
-        size,
-        fps: FPS,
-        bitrate_kbps: 300,
-        chunk: CHUNK,
-        chain: VideoChain::new(size, FPS),
-        seconds: Some(SECONDS),
-        ..PublishConfig::default()
-    };
+    let mut config = PublishConfig::new(SourceSpec::Test, AudioSpec::Default, size, FPS);
+    config.encoder = EncoderChoice::Named("rav1e:fast".to_owned());
+    config.bitrate_kbps = 300;
+    config.chunk = CHUNK;
+    config.seconds = Some(SECONDS);
     let publisher = Publisher::start(
         config,
         Box::new(move |event| {
@@ -104,7 +97,7 @@ pub fn record(file: &Path) -> Result<String> {
             chunk_millis: u32::try_from(CHUNK.as_millis())?,
             stripes: 1,
         }],
-        created: made[0].captured.as_micros(),
+        created: u64::try_from(made[0].captured.as_micros())?,
     };
     let signed = manifest.sign(&channel_key)?;
     let mut out = BufWriter::new(File::create(file).with_context(|| file.display().to_string())?);
@@ -264,7 +257,7 @@ pub fn watch(file: &Path, address: &str, start: i64) -> Result<String> {
                             break;
                         }
                     }
-                    NodeEvent::Missed(sequence) => watcher.missing(sequence),
+                    NodeEvent::Missed(sequence) => watcher.missing(sequence.0),
                     NodeEvent::Ended => break,
                     _ => {}
                 }
