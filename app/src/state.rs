@@ -223,7 +223,13 @@ impl AppState {
                     item.thumbnail = Some(picture);
                 }
             }),
-            Event::WatchOpened(watch) => self.watch = Some(*watch),
+            Event::WatchOpened(mut watch) => {
+                if self.studio.is_of(&watch.community, &watch.channel) {
+                    // The chat is joined already: nobody will tell again that it is open.
+                    watch.chat = self.studio.chat.clone();
+                }
+                self.watch = Some(*watch);
+            }
             Event::WatchPicture(feed) => self.with_watch(|watch| watch.picture = Some(feed)),
             Event::WatchPhase(phase) => self.with_watch(|watch| watch.phase = phase),
             Event::WatchInfo { title, viewers, started } => self.with_watch(|watch| {
@@ -239,8 +245,9 @@ impl AppState {
             Event::StudioHealth(health) => self.studio.health = health,
             Event::StudioTelemetry(telemetry) => self.studio.telemetry = telemetry,
             Event::StudioChannel { community, channel } => {
-                if self.studio.channel.as_ref() != Some(&channel) {
-                    self.studio.chat = Chat::default();
+                if !self.studio.is_of(&community, &channel) {
+                    let watched = self.watch.as_ref().filter(|it| it.community == community && it.channel == channel);
+                    self.studio.chat = watched.map(|watch| watch.chat.clone()).unwrap_or_default();
                 }
                 (self.studio.community, self.studio.channel) = (Some(community), Some(channel));
             }
@@ -265,7 +272,7 @@ impl AppState {
     }
 
     fn chat(&mut self, community: &CommunityId, channel: &ChannelId, event: ChatEvent) {
-        let studio = self.studio.community.as_ref() == Some(community) && self.studio.channel.as_ref() == Some(channel);
+        let studio = self.studio.is_of(community, channel);
         if let Some(watch) = self.watch.as_mut().filter(|it| it.community == *community && it.channel == *channel) {
             watch.chat.apply(event.clone());
         }

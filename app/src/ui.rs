@@ -227,7 +227,13 @@ impl Shell {
         {
             self.dialog = None;
         }
-        toasts::show(ui.ctx(), &mut cx, if self.fullscreen { 0.0 } else { theme.rail_width(self.rail_wide) });
+        let lift = match self.page {
+            Page::Watch => self.watch.foot(),
+            Page::Studio => self.studio.foot(),
+            Page::Home | Page::Settings => 0.0,
+        };
+        let left = if self.fullscreen { 0.0 } else { theme.rail_width(self.rail_wide) };
+        toasts::show(ui.ctx(), &mut cx, egui::vec2(left, lift));
         for go in go {
             match go {
                 Go::Page(page) => self.page = page,

@@ -1,5 +1,7 @@
 //! The command line as a person or a script meets it: the real program, its output and its exit codes.
 
+#![allow(clippy::unwrap_used, reason = "this is a test, helpers and all")]
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 

@@ -234,3 +234,10 @@ pub struct StudioState {
     /// The chat of one's own channel.
     pub chat: Chat,
 }
+
+impl StudioState {
+    /// Whether one goes live on that channel.
+    pub fn is_of(&self, community: &CommunityId, channel: &ChannelId) -> bool {
+        self.community.as_ref() == Some(community) && self.channel.as_ref() == Some(channel)
+    }
+}

@@ -125,3 +125,18 @@ fn only_a_running_broadcast_is_on_air() {
     assert!(StudioPhase::Live { since: start() }.on_air());
     assert!(!StudioPhase::Ended(BroadcastSummary { length: Duration::from_secs(1), ..Default::default() }).on_air());
 }
+
+#[test]
+fn ones_own_channel_has_one_chat() {
+    let (mut state, now) = (AppState::default(), start());
+    joined(&mut state, now, "a");
+    let (community, channel) = (id("a"), ChannelId("c".into()));
+    state.apply(now, Event::StudioChannel { community: community.clone(), channel: channel.clone() });
+    let open = ChatEvent::Phase(ChatPhase::Open);
+    state.apply(now, Event::Chat { community: community.clone(), channel: channel.clone(), event: open });
+    let watch = WatchState::opening(now, community.clone(), channel.clone(), "c".into(), String::new());
+    state.apply(now, Event::WatchOpened(Box::new(watch)));
+    assert_eq!(state.watch.as_ref().unwrap().chat.phase, ChatPhase::Open);
+    state.apply(now, Event::Chat { community, channel, event: ChatEvent::Phase(ChatPhase::Closed) });
+    assert_eq!((&state.watch.unwrap().chat.phase, &state.studio.chat.phase), (&ChatPhase::Closed, &ChatPhase::Closed));
+}

@@ -72,8 +72,9 @@ impl Notice {
                 | Problem::Busy
                 | Problem::NotLive,
             ) => Severity::Warn,
+            // It works all the same.
+            Self::Problem(Problem::KeyringMissing) | Self::FollowedLive { .. } => Severity::Info,
             Self::Problem(_) => Severity::Error,
-            Self::FollowedLive { .. } => Severity::Info,
             _ => Severity::Good,
         }
     }

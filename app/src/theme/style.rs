@@ -39,7 +39,7 @@ fn style(theme: &Theme, reduced_motion: bool) -> Style {
     spacing.button_padding = vec2(space::M, ((height - theme.size(Type::Body) * 1.3) / 2.0).max(space::XS));
     spacing.interact_size = vec2(theme.hit(), height);
     spacing.window_margin = Margin::same(space::L as i8);
-    spacing.menu_margin = Margin::same(space::XS as i8);
+    spacing.menu_margin = Margin::symmetric(space::S as i8, 6);
     spacing.combo_width = 160.0;
     spacing.combo_height = 320.0;
     spacing.slider_width = 160.0;

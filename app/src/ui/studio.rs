@@ -33,10 +33,16 @@ pub(super) struct StudioView {
     margins: bool,
     title: String,
     preview: bool,
+    foot: f32,
     summary_read: Option<BroadcastSummary>,
 }
 
 impl StudioView {
+    /// How much of the window's foot messages must leave free.
+    pub(super) fn foot(&self) -> f32 {
+        self.foot
+    }
+
     /// Whether the wish for a preview changed.
     pub(super) fn want_preview(&mut self, wanted: bool) -> bool {
         std::mem::replace(&mut self.preview, wanted) != wanted
@@ -78,9 +84,8 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx<'_>, view: &mut StudioView) {
     let foot_frame =
         Frame::new().fill(cx.theme.colors.surface).inner_margin(Margin { left: 16, right: 16, top: 12, bottom: 12 });
     let side_frame = side();
-    Panel::bottom("studio foot").resizable(false).show_separator_line(false).frame(foot_frame).show(ui, |ui| {
-        foot::show(ui, cx);
-    });
+    let panel = Panel::bottom("studio foot").resizable(false).show_separator_line(false).frame(foot_frame);
+    view.foot = panel.show(ui, |ui| foot::show(ui, cx)).response.rect.height();
     if wide {
         let width = cx.theme.side_width();
         let panel =

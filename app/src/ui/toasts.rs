@@ -12,7 +12,7 @@ use super::{Cx, problem};
 
 const WIDTH: f32 = 340.0;
 
-pub(super) fn show(ctx: &Context, cx: &mut Cx<'_>, rail: f32) {
+pub(super) fn show(ctx: &Context, cx: &mut Cx<'_>, free: egui::Vec2) {
     let state = cx.state;
     if state.toasts.iter().next().is_none() {
         return;
@@ -22,7 +22,7 @@ pub(super) fn show(ctx: &Context, cx: &mut Cx<'_>, rail: f32) {
     }
     let area = Area::new(Id::unique("toasts"))
         .order(Order::Foreground)
-        .anchor(Align2::LEFT_BOTTOM, vec2(rail + space::L, -space::L));
+        .anchor(Align2::LEFT_BOTTOM, vec2(free.x + space::L, -free.y - space::L));
     area.show(ctx, |ui| {
         ui.set_width(WIDTH * cx.theme.growth() + 2.0 * space::M);
         ui.spacing_mut().item_spacing.y = space::S;

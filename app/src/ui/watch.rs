@@ -42,6 +42,7 @@ pub(super) struct WatchView {
     side_open: Option<bool>,
     pointer_moved: Option<Instant>,
     fullscreen: bool,
+    foot: f32,
     // Of which channel all this is.
     channel: Option<crate::state::ChannelId>,
 }
@@ -53,6 +54,11 @@ impl WatchView {
             self.fullscreen = on;
             ctx.send_viewport_cmd(ViewportCommand::Fullscreen(on));
         }
+    }
+
+    /// How much of the window's foot messages must leave free.
+    pub(super) fn foot(&self) -> f32 {
+        self.foot
     }
 
     fn side_open(&self, ui: &Ui) -> bool {
@@ -123,7 +129,9 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx<'_>, view: &mut WatchView, fullscree
     if !*fullscreen {
         let frame = Frame::new().inner_margin(Margin { left: 16, right: 16, top: 12, bottom: 12 });
         let panel = Panel::bottom("watch info").resizable(false).show_separator_line(false).frame(frame);
-        panel.show(ui, |ui| info(ui, cx, watch));
+        let shown = panel.show(ui, |ui| info(ui, cx, watch));
+        // The controls over the picture's edge stay free, too.
+        view.foot = shown.response.rect.height() + cx.theme.control_height() + 2.0 * space::M;
     }
     CentralPanel::default().frame(Frame::new().fill(cx.theme.picture.ground)).show(ui, |ui| {
         picture(ui, cx, view, watch, fullscreen);

@@ -5,8 +5,8 @@ use egui::{Align, Align2, Area, Frame, Id, Layout, Margin, Ui, vec2};
 use crate::command::Command;
 use crate::i18n::{Locale, Value};
 use crate::state::{Language, Role, SettingChange, Sharing};
-use crate::theme::space;
-use crate::widget::{Button, Kind, choice, icon, text};
+use crate::theme::{Type, Weight, space};
+use crate::widget::{Button, Kind, choice, icon, slider, text};
 
 use super::Cx;
 use super::settings;
@@ -150,9 +150,13 @@ fn sharing(ui: &mut Ui, cx: &mut Cx<'_>, view: &mut WelcomeView) {
     let cap = cx.state.settings.upload_cap;
     labelled(ui, cx, "setting-cap", |ui, cx, label| {
         let all = settings::caps(cx, cap);
-        if let Some(picked) = choice::select(ui, cx.theme, label, 160.0, &cap, &all) {
-            cx.send(Command::Change(SettingChange::UploadCap(picked)));
+        let mut at = all.iter().position(|(value, _)| *value == cap).unwrap_or(0) as f32;
+        let steps = (0.0..=(all.len() - 1) as f32, 1.0);
+        if slider::show(ui, cx.theme, label, &mut at, steps, 200.0, slider::Ground::Panel).changed() {
+            cx.send(Command::Change(SettingChange::UploadCap(all[at.round() as usize % all.len()].0)));
         }
+        let words = all.iter().find(|(value, _)| *value == cap).map_or("", |(_, words)| words.as_str());
+        text::line(ui, cx.theme, words, Type::Body, Weight::Regular, cx.theme.colors.text);
     });
     ui.add_space(space::S);
     ui.horizontal(|ui| {

@@ -34,9 +34,11 @@ pub struct Hold<'a> {
 impl Hold<'_> {
     /// Draws it.
     pub fn show(self, ui: &mut Ui, theme: &Theme, now: Instant) -> HoldOutcome {
-        let (rect, response) = ui.allocate_exact_size(vec2(self.width, theme.primary_height()), Sense::click());
+        let (rect, response) =
+            ui.allocate_exact_size(vec2(self.width, theme.primary_height()), Sense::click_and_drag());
         response.widget_info(|| WidgetInfo::labeled(Role::Button, true, self.label));
-        let held = track(ui, response.id, response.is_pointer_button_down_on(), now);
+        // A press that lasts is no click any more to egui, but a drag.
+        let held = track(ui, response.id, response.is_pointer_button_down_on() || response.dragged(), now);
         let share = held.as_secs_f32() / theme::hold().as_secs_f32();
         let colors = theme.colors;
         let corners = theme.control_corners();

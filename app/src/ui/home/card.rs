@@ -104,12 +104,12 @@ fn card(ui: &mut Ui, cx: &mut Cx<'_>, item: &LiveItem, rect: Rect, look: Card) -
     } else {
         let picture = Rect::from_min_size(rect.min, vec2(rect.width(), (rect.width() * 9.0 / 16.0).round()));
         still(ui, cx, item, picture, look);
-        let strength = if look.greyed { 0.6 } else { 1.0 };
-        let tone = |color: Color32| fill.lerp_to_gamma(color, strength);
+        // Greyed, and still to be read: the next lesser token of each.
+        let (first, second) = if look.greyed { (colors.quiet, colors.faint) } else { (colors.text, colors.quiet) };
         let lines = [
-            (title, Type::Body, Weight::Strong, tone(colors.text), 2),
-            (&item.name, Type::Body, Weight::Regular, tone(colors.quiet), 1),
-            (&item.category, Type::Small, Weight::Regular, tone(colors.faint), 1),
+            (title, Type::Body, Weight::Strong, first, 2),
+            (&item.name, Type::Body, Weight::Regular, second, 1),
+            (&item.category, Type::Small, Weight::Regular, colors.faint, 1),
         ];
         words(ui, cx, pos2(rect.left() + space::M, picture.bottom() + space::M), rect.width() - 2.0 * space::M, lines);
     }
@@ -184,7 +184,7 @@ fn still(ui: &Ui, cx: &mut Cx<'_>, item: &LiveItem, picture: Rect, look: Card) {
     let theme = cx.theme;
     let round = theme.card_corners().nw;
     let corners = CornerRadius { nw: round, ne: round, sw: 0, se: 0 };
-    let tint = if look.greyed { Color32::from_gray(110) } else { Color32::WHITE };
+    let tint = if look.greyed { Color32::WHITE.gamma_multiply(0.4) } else { Color32::WHITE };
     picture_or_mark(ui, cx, item, picture, corners, tint);
     if look.greyed {
         return;
