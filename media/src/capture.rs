@@ -133,6 +133,7 @@ pub struct CaptureStats {
     skipped: AtomicU64,
     stills: AtomicU64,
     broken: AtomicU64,
+    sound_jumps: AtomicU64,
 }
 
 impl CaptureStats {
@@ -150,6 +151,15 @@ impl CaptureStats {
 
     pub(crate) fn count_broken(&self) {
         self.broken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_sound_jumps(&self, jumps: u64) {
+        self.sound_jumps.store(jumps, Ordering::Relaxed);
+    }
+
+    /// How often sound had to be moved at once, because its device stopped or stumbled.
+    pub fn sound_jumps(&self) -> u64 {
+        self.sound_jumps.load(Ordering::Relaxed)
     }
 
     /// Pictures dropped because their time was not later than the one before.

@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use crate::capture::CaptureError;
 use crate::capture::gate::AudioOut;
 use crate::capture::queue;
 use crate::capture::resample::{Resampler, to_stereo};
 use crate::capture::session::Session;
 use crate::capture::stop::Stop;
 use crate::capture::timeline::Timeline;
+use crate::capture::{CaptureError, CaptureStats};
 use crate::format::{CHANNELS, SAMPLE_RATE, Timestamp};
 
 /// Blocks that may wait for the pump: more than it ever lets come together.
@@ -45,9 +45,9 @@ pub(crate) fn start(
 ) -> Result<(queue::Sender<RawSound>, queue::Receiver<()>), CaptureError> {
     let (sender, input) = queue::queue(RAW_BLOCKS);
     let (ended, end) = queue::queue(1);
-    let (out, stop) = (session.audio.clone(), session.stop.clone());
+    let (out, stop, stats) = (session.audio.clone(), session.stop.clone(), session.stats.clone());
     session.spawn(name, move || {
-        run(Some(&input), &out, &stop);
+        run(Some(&input), &out, &stop, &stats);
         drop(ended);
     })?;
     Ok((sender, end))
@@ -55,11 +55,11 @@ pub(crate) fn start(
 
 /// Starts a pump that gives silence.
 pub(crate) fn start_silence(session: &mut Session) -> Result<(), CaptureError> {
-    let (out, stop) = (session.audio.clone(), session.stop.clone());
-    session.spawn("runnel-silence", move || run(None, &out, &stop))
+    let (out, stop, stats) = (session.audio.clone(), session.stop.clone(), session.stats.clone());
+    session.spawn("runnel-silence", move || run(None, &out, &stop, &stats))
 }
 
-fn run(input: Option<&queue::Receiver<RawSound>>, out: &AudioOut, stop: &Stop) {
+fn run(input: Option<&queue::Receiver<RawSound>>, out: &AudioOut, stop: &Stop, stats: &CaptureStats) {
     let clock = out.clock();
     let mut pump = Pump::new(clock.now());
     let mut input = Input::from(input);
@@ -77,6 +77,7 @@ fn run(input: Option<&queue::Receiver<RawSound>>, out: &AudioOut, stop: &Stop) {
         let now = clock.now();
         if let Some(piece) = piece {
             pump.push(now, &piece);
+            stats.set_sound_jumps(pump.line.jumps());
         }
         if now.as_micros() - pump.line.next().as_micros() > PAUSE_MICROS {
             pump.line.skip_to(now);
@@ -213,7 +214,7 @@ mod tests {
         let samples = vec![0.25; 2 * 480 * 3];
         raw.send(RawSound { captured: clock.now(), rate: 48_000, channels: 2, samples, drifts: false }).expect("open");
         drop(raw);
-        run(Some(&input), &out, &Stop::default());
+        run(Some(&input), &out, &Stop::default(), &CaptureStats::default());
         drop(out);
         let frames: Vec<AudioFrame> =
             std::iter::from_fn(|| audio.recv_timeout(Duration::from_secs(5)).ok().flatten()).collect();

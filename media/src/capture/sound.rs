@@ -42,10 +42,33 @@ pub(crate) struct Named {
     pub(crate) name: String,
 }
 
+/// The system's sound.
+///
+/// ALSA writes a page of complaints to standard error each time a device is looked for on a machine that has none, and we
+/// look again and again; so it is asked only where there is something to find.
+fn host() -> Result<cpal::Host, cpal::Error> {
+    let host = cpal::default_host();
+    if cfg!(target_os = "linux") && host.id().to_string().eq_ignore_ascii_case("alsa") && !alsa_has_anything() {
+        return Err(cpal::Error::with_message(cpal::ErrorKind::DeviceNotAvailable, "no sound card"));
+    }
+    Ok(host)
+}
+
+/// Whether there is a card, or a configuration that may make devices out of something else.
+fn alsa_has_anything() -> bool {
+    let cards = std::fs::read_to_string("/proc/asound/cards").is_ok_and(|cards| has_card(&cards));
+    let home = std::env::home_dir().map(|home| home.join(".asoundrc"));
+    let configured = home.is_some_and(|file| file.exists()) || std::path::Path::new("/etc/asound.conf").exists();
+    cards || configured || std::env::var_os("ALSA_CONFIG_PATH").is_some()
+}
+
+fn has_card(cards: &str) -> bool {
+    cards.lines().any(|line| line.trim_start().starts_with(|first: char| first.is_ascii_digit()))
+}
+
 /// All devices of a direction, monitors of outputs among the inputs.
 pub(crate) fn list(direction: Direction) -> Result<Vec<Named>, cpal::Error> {
-    let host = cpal::default_host();
-    let named = host.devices()?.filter_map(|device| {
+    let named = host()?.devices()?.filter_map(|device| {
         // Asking a device whether it can do something opens it on some systems; its description is cheap.
         let description = device.description().ok()?;
         let fits = match direction {
@@ -65,7 +88,7 @@ pub(crate) fn find(direction: Direction, wanted: Option<&str>) -> Result<(cpal::
         Direction::Output => "the loudspeaker",
     };
     let Some(wanted) = wanted else {
-        let host = cpal::default_host();
+        let host = host().map_err(|error| problem(what, &error, false))?;
         let device = match direction {
             Direction::Input => host.default_input_device(),
             Direction::Output => host.default_output_device(),
@@ -111,6 +134,13 @@ mod tests {
     }
 
     #[test]
+    fn cards_are_counted_as_alsa_lists_them() {
+        assert!(!has_card(""));
+        assert!(!has_card("--- no soundcards ---\n"));
+        assert!(has_card(" 0 [Loopback       ]: Loopback - Loopback\n                      Loopback 1\n"));
+    }
+
+    #[test]
     fn every_kind_of_error_gets_a_kind_of_problem() {
         use cpal::ErrorKind;
         let kind = |error: ErrorKind, worked| problem("mic", &cpal::Error::new(error), worked).kind;
@@ -123,5 +153,54 @@ mod tests {
         let error =
             cpal::Error::with_message(ErrorKind::BackendError, "snd_pcm_open: No such file or directory (os error 2)");
         assert_eq!(problem("mic", &error, false).kind, ProblemKind::Missing);
+    }
+    /// What is played is heard: through a sound server whose default output has a monitor, such as PulseAudio with its null
+    /// sink, started by whoever runs this and named by `PULSE_SERVER`.
+    #[test]
+    #[ignore = "needs a sound server with a monitor source"]
+    fn what_is_played_is_recorded() {
+        use crate::capture::output::{AudioOutput, AudioOutputSpec, OutputState, OutputTiming};
+        use crate::capture::{AudioSpec, CaptureClock, CaptureConfig, SourceSpec, open};
+        use crate::format::Timestamp;
+        use crate::testing::{BeepDetector, TestSound};
+
+        let clock = CaptureClock::start();
+        let config = CaptureConfig { size: crate::format::Size::new(64, 64).expect("legal"), fps: 10, clock };
+        let spec = std::env::var("RUNNEL_TEST_MICROPHONE")
+            .map_or(AudioSpec::DesktopAudio, |name| AudioSpec::Microphone { name: Some(name) });
+        let capture = open(&SourceSpec::None, &spec, config).expect("threads");
+        let (sender, played) = crate::capture::queue::queue(1000);
+        let (mut block, mut detector) = (0, BeepDetector::new());
+        let pull = move |samples: &mut [f32], timing: OutputTiming| {
+            samples.copy_from_slice(&TestSound::samples(block));
+            block += 1;
+            if let Some(onset) = detector.push(samples, clock.timestamp(timing.plays_at)) {
+                let _gone = sender.send(onset);
+            }
+        };
+        let output = AudioOutput::open(AudioOutputSpec::Default, Box::new(pull)).expect("a thread");
+        let mut heard = Vec::new();
+        let mut detector = BeepDetector::new();
+        while clock.now() < Timestamp::from_micros(12_000_000) {
+            if let Ok(Some(block)) = capture.audio.recv_timeout(std::time::Duration::from_millis(50)) {
+                heard.extend(detector.push(&block.samples, block.timestamp));
+            }
+        }
+        let told: Vec<_> = std::iter::from_fn(|| capture.events.try_recv()).collect();
+        let output_told: Vec<_> = std::iter::from_fn(|| output.try_event()).collect();
+        println!("captured: {told:?}, {} jumps", capture.handle.stats().sound_jumps());
+        println!("output: {:?}, {output_told:?}", output.state());
+        let played: Vec<_> = std::iter::from_fn(|| played.try_recv()).collect();
+        println!("played {played:?}\nheard  {heard:?}");
+        assert!(matches!(output.state(), OutputState::Device { .. }));
+        assert!(heard.len() >= 8, "{} beeps", heard.len());
+        for onset in heard.iter().rev().take(6) {
+            let nearest =
+                played.iter().map(|played| onset.as_micros() - played.as_micros()).min_by_key(|apart| apart.abs());
+            println!("heard {:?} us after it was played", nearest);
+            assert!(nearest.is_some_and(|apart| apart.abs() < 150_000));
+        }
+        let steady = heard.windows(2).skip(2).map(|pair| pair[1].saturating_since(pair[0]).as_micros());
+        assert!(steady.clone().all(|apart| (990_000..=1_010_000).contains(&apart)), "{:?}", steady.collect::<Vec<_>>());
     }
 }

@@ -92,7 +92,7 @@ pub fn to_i420(
     let mut planes = [vec![0; size.pixels()], vec![0; size.pixels() / 4], vec![0; size.pixels() / 4]];
     match format {
         PixelFormat::Rgba | PixelFormat::Bgra | PixelFormat::Rgb | PixelFormat::Bgr => {
-            rgb(format, size, data, stride, &mut planes)?
+            rgb(format, size, data, stride, &mut planes)?;
         }
         PixelFormat::Yuyv => {
             // The converter wants whole rows; the last one may end with the picture.

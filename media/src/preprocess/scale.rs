@@ -82,7 +82,8 @@ pub(crate) fn is_whole(frame: &VideoFrame) -> bool {
 pub(crate) fn fit(source: Rect, size: Size, letterbox: bool) -> (Rect, Rect) {
     let (width, height) = (size.width() as usize, size.height() as usize);
     let whole = Rect { x: 0, y: 0, width, height };
-    let even = |length: usize, most: usize| (length + 1 & !1).clamp(2, most);
+    let even = |length: usize, most: usize| ((length + 1) & !1).clamp(2, most);
+    let middle = |outer: usize, inner: usize| ((outer - inner) / 2) & !1;
     let wider = source.width * height > source.height * width;
     if letterbox {
         // A bar of less than a pixel and a half on each side is no bar but a rounding error.
@@ -93,15 +94,15 @@ pub(crate) fn fit(source: Rect, size: Size, letterbox: bool) -> (Rect, Rect) {
             let inner = even(source.width * height / source.height, width);
             Rect { width: if width - inner <= 2 { width } else { inner }, ..whole }
         };
-        let target = Rect { x: (width - inner.width) / 2 & !1, y: (height - inner.height) / 2 & !1, ..inner };
+        let target = Rect { x: middle(width, inner.width), y: middle(height, inner.height), ..inner };
         return (source, target);
     }
     let cut = if wider {
         let inner = even(source.height * width / height, source.width);
-        Rect { x: source.x + ((source.width - inner) / 2 & !1), width: inner, ..source }
+        Rect { x: source.x + middle(source.width, inner), width: inner, ..source }
     } else {
         let inner = even(source.width * height / width, source.height);
-        Rect { y: source.y + ((source.height - inner) / 2 & !1), height: inner, ..source }
+        Rect { y: source.y + middle(source.height, inner), height: inner, ..source }
     };
     (cut, whole)
 }
@@ -187,13 +188,13 @@ impl Filter {
     fn new(from: usize, to: usize) -> Self {
         let ratio = from as f64 / to as f64;
         let support = ratio.max(1.0);
-        let count = (2.0 * support).ceil() as usize + 1;
-        let count = count.min(from);
+        // So many samples lie strictly within the triangle at most.
+        let count = ((2.0 * support).ceil() as usize).min(from);
         let mut filter =
             Self { from, to, count, first: Vec::with_capacity(to), weights: Vec::with_capacity(to * count) };
         for index in 0..to {
             let center = (index as f64 + 0.5) * ratio - 0.5;
-            let first = ((center - support).ceil().max(0.0) as usize).min(from - count);
+            let first = (((center - support).floor() + 1.0).max(0.0) as usize).min(from - count);
             let raw: Vec<f64> =
                 (first..first + count).map(|at| (1.0 - (at as f64 - center).abs() / support).max(0.0)).collect();
             let total: f64 = raw.iter().sum();
@@ -217,6 +218,7 @@ impl Filter {
 
     fn apply(&self, row: &[u8], out: &mut [u8]) {
         match self.count {
+            2 => self.apply_fixed::<2>(row, out),
             3 => self.apply_fixed::<3>(row, out),
             4 => self.apply_fixed::<4>(row, out),
             5 => self.apply_fixed::<5>(row, out),

@@ -104,10 +104,10 @@ impl Overlay {
                 for (index, coverage) in coverage.iter().enumerate().filter(|(_, coverage)| **coverage > 0) {
                     let x = glyph.x as i64 + (index % glyph.width) as i64 + offset;
                     let y = glyph.y as i64 + (index / glyph.width) as i64 + offset;
-                    if let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) {
-                        if let Some(pixel) = image.get_pixel_mut_checked(x, y) {
-                            lay_over(&mut pixel.0, [red, green, blue], u32::from(*coverage) * strength / 255);
-                        }
+                    // A letter may reach a little beyond the line to the left.
+                    let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else { continue };
+                    if let Some(pixel) = image.get_pixel_mut_checked(x, y) {
+                        lay_over(&mut pixel.0, [red, green, blue], u32::from(*coverage) * strength / 255);
                     }
                 }
             }

@@ -106,9 +106,9 @@ impl AvSync {
         }
         // The earlier one has lost its partner.
         if early > 0.0 {
-            self.beep = None
+            self.beep = None;
         } else {
-            self.flash = None
+            self.flash = None;
         }
         None
     }

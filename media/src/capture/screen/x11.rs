@@ -83,7 +83,7 @@ unsafe extern "C" fn on_error(display: *mut xlib::Display, event: *mut xlib::XEr
     let Some(error) = (unsafe { event.as_ref() }) else { return 0 };
     let mut ours = false;
     if GONE.contains(&error.error_code) {
-        for (window, gone) in WATCHED.lock().iter_mut().filter(|(window, _)| *window == u64::from(error.resourceid)) {
+        for (window, gone) in WATCHED.lock().iter_mut().filter(|(window, _)| *window as xlib::XID == error.resourceid) {
             tracing::debug!(window, "a captured window is gone");
             (*gone, ours) = (true, true);
         }
@@ -100,7 +100,6 @@ unsafe extern "C" fn on_error(display: *mut xlib::Display, event: *mut xlib::XEr
 
 /// Whether there is a window of that number, asked over a connection of our own.
 fn exists(xlib: &Xlib, display: Option<&CStr>, window: u64) -> bool {
-    let Ok(window) = xlib::Window::try_from(window) else { return false };
     let name = display.map_or(std::ptr::null(), CStr::as_ptr);
     // SAFETY: the name is a string or null, which means the display of the environment; the connection is used by this
     // thread only and closed below.
@@ -109,11 +108,10 @@ fn exists(xlib: &Xlib, display: Option<&CStr>, window: u64) -> bool {
         return true;
     }
     // SAFETY: the connection is open; attributes are plain numbers for which zero is a value, and are only written.
-    let found = unsafe {
+    unsafe {
         let mut attributes: xlib::XWindowAttributes = std::mem::zeroed();
-        let found = (xlib.XGetWindowAttributes)(display, window, &raw mut attributes) != 0;
+        let found = (xlib.XGetWindowAttributes)(display, window as xlib::Window, &raw mut attributes) != 0;
         (xlib.XCloseDisplay)(display);
         found
-    };
-    found
+    }
 }

@@ -111,7 +111,7 @@ impl Landscape {
         let millis = micros.max(0) / 1000;
         for y in 0..height {
             // Even, so that luma and chroma move together.
-            let offset = (self.speed[y] * millis / 256_000) as usize % width & !1;
+            let offset = ((self.speed[y] * millis / 256_000) as usize % width) & !1;
             wrapped(&self.luma[y * width..][..width], offset, &mut canvas.luma);
             if y % 2 == 0 {
                 wrapped(&self.u[y / 2 * (width / 2)..][..width / 2], offset / 2, &mut canvas.u);
