@@ -239,6 +239,10 @@ pub(crate) fn level(size: Size, fps: u32) -> u8 {
 }
 
 #[cfg(test)]
+#[path = "encode/tests.rs"]
+mod loopback;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -143,3 +143,133 @@ fn frame(
     let planes = [PlanarImageComponent::Y, PlanarImageComponent::U, PlanarImageComponent::V].map(plane);
     Ok(VideoFrame { timestamp, captured, size, color, depth: depth as u8, planes })
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+    use rav1e::prelude::{ChromaSampling, EncoderConfig};
+    use rav1e::{Config, Context};
+
+    use super::*;
+    use crate::frame::TrackKind;
+    use crate::package::fixtures::video;
+
+    fn unit(data: Vec<u8>, micros: i64) -> EncodedFrame {
+        EncodedFrame {
+            kind: TrackKind::Video,
+            timestamp: Timestamp::from_micros(micros),
+            duration: std::time::Duration::from_millis(33),
+            captured: WallClock::from_micros(micros),
+            keyframe: true,
+            data: Bytes::from(data),
+        }
+    }
+
+    fn decoder() -> Dav1dDecoder {
+        Dav1dDecoder::new(Dav1dConfig::default()).expect("dav1d is there")
+    }
+
+    /// One picture with another depth or sampling.
+    fn other(depth: usize, sampling: ChromaSampling) -> EncodedFrame {
+        let config = EncoderConfig {
+            width: 64,
+            height: 48,
+            bit_depth: depth,
+            chroma_sampling: sampling,
+            ..EncoderConfig::with_speed_preset(10)
+        };
+        let mut context: Context<u16> = Config::new().with_encoder_config(config).new_context().expect("legal");
+        let mut frame = context.new_frame();
+        for plane in &mut frame.planes {
+            plane.data_origin_mut().fill(600);
+        }
+        context.send_frame(frame).expect("taken");
+        context.flush();
+        loop {
+            match context.receive_packet() {
+                Ok(packet) => return unit(packet.data, 0),
+                Err(rav1e::EncoderStatus::Encoded) => {}
+                Err(status) => panic!("{status}"),
+            }
+        }
+    }
+
+    #[test]
+    fn ten_bits_come_out_as_they_are() {
+        let mut decoder = decoder();
+        decoder.push(&other(10, ChromaSampling::Cs420)).expect("sound");
+        let picture = decoder.poll().expect("sound").expect("a picture");
+        assert_eq!(picture.depth, 10);
+        let plane = &picture.planes[0];
+        assert!(plane.stride >= 128 && plane.data.len() >= plane.stride * 48);
+        let sample = u16::from_le_bytes([plane.data[20 * plane.stride], plane.data[20 * plane.stride + 1]]);
+        assert!(sample.abs_diff(600) < 8, "{sample}");
+    }
+
+    #[test]
+    fn other_samplings_are_a_clear_error() {
+        let mut decoder = decoder();
+        let error = decoder.push(&other(10, ChromaSampling::Cs444)).and_then(|()| decoder.poll().map(drop));
+        let words = error.expect_err("unsupported").to_string();
+        assert_eq!(words, "unsupported picture: I444 (expected 4:2:0 of 8 or 10 bits)");
+    }
+
+    #[test]
+    fn pictures_over_the_limit_are_refused() {
+        let limit = Dav1dConfig { max_size: Size::new(64, 64).expect("legal"), ..Dav1dConfig::default() };
+        let mut decoder = Dav1dDecoder::new(limit).expect("dav1d is there");
+        let frame = &video(Size::new(128, 64).expect("legal"), 30, 1, 1)[0];
+        assert!(decoder.push(frame).and_then(|()| decoder.poll()).is_err());
+    }
+
+    #[test]
+    fn after_damage_a_keyframe_shows_again() {
+        let frames = video(Size::new(96, 64).expect("legal"), 30, 6, 3);
+        let mut decoder = decoder();
+        let mut damaged = frames[0].data.to_vec();
+        for byte in damaged.iter_mut().skip(20) {
+            *byte ^= 0x5a;
+        }
+        let _ = decoder.push(&unit(damaged, 0)).and_then(|()| decoder.poll());
+        let _ = decoder.push(&frames[1]).and_then(|()| decoder.poll());
+        decoder.reset();
+        decoder.push(&frames[3]).expect("a keyframe");
+        let picture = decoder.poll().expect("sound").expect("a picture");
+        assert_eq!(picture.timestamp, frames[3].timestamp);
+    }
+
+    #[test]
+    fn a_picture_outlives_its_decoder() {
+        let frame = &video(Size::new(96, 64).expect("legal"), 30, 1, 1)[0];
+        let mut decoder = decoder();
+        decoder.push(frame).expect("sound");
+        let picture = decoder.poll().expect("sound").expect("a picture");
+        drop(decoder);
+        assert!(picture.planes[0].data.iter().any(|sample| *sample > 16));
+    }
+
+    #[test]
+    fn rubbish_is_survived() {
+        let frames = video(Size::new(96, 64).expect("legal"), 30, 3, 3);
+        proptest!(ProptestConfig::with_cases(300), |(
+            damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
+            which in 0usize..3,
+            rubbish in proptest::collection::vec(any::<u8>(), 0..80),
+        )| {
+            let mut decoder = Dav1dDecoder::new(Dav1dConfig { threads: 1, ..Dav1dConfig::default() }).expect("dav1d");
+            let _ = decoder.push(&frames[0]);
+            let mut data = frames[which].data.to_vec();
+            for (place, value) in damage {
+                let place = place.index(data.len());
+                data[place] = value;
+            }
+            for data in [data, rubbish] {
+                let _ = decoder.push(&unit(data, 1));
+                while let Ok(Some(picture)) = decoder.poll() {
+                    prop_assert!(picture.planes[0].data.len() >= picture.planes[0].stride);
+                }
+            }
+        });
+    }
+}

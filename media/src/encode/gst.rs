@@ -192,7 +192,7 @@ impl GstEncoder {
         let mut buffer = gst::Buffer::with_size(self.info.size()).map_err(|error| self.failed(error))?;
         let fresh = buffer.get_mut().expect("a new buffer has one owner");
         fresh.set_pts(inner);
-        fresh.set_duration(inner_time(1, self.config.fps));
+        fresh.set_duration(gst::ClockTime::from_nseconds(1_000_000_000 / u64::from(self.config.fps)));
         let mut map = fresh.map_writable().map_err(|error| self.failed(error))?;
         let (width, height) = (self.config.size.width() as usize, self.config.size.height() as usize);
         for (index, plane) in frame.planes.iter().enumerate() {
@@ -218,15 +218,18 @@ impl VideoEncoder for GstEncoder {
             return Err(EncodeError::Flushed);
         }
         check_picture(frame, &self.config)?;
-        let keyframe = force_keyframe || self.since_keyframe >= self.config.keyframe_interval;
-        if keyframe && self.new_rate {
+        // Its own keyframes come by the same count, so that nothing need be said.
+        let own = self.since_keyframe >= self.config.keyframe_interval;
+        let keyframe = force_keyframe || own || self.pushed == 0;
+        let anew = self.new_rate || !(own || self.recipe.forces_keyframes);
+        if keyframe && anew && self.pushed > 0 {
             self.renew()?;
         }
         let inner = inner_time(self.pushed, self.config.fps);
         if keyframe && self.pushed > 0 {
             let event = gst_video::UpstreamForceKeyUnitEvent::builder().running_time(inner).all_headers(true).build();
             // Refused only by elements without such events; their own interval then holds.
-            let _ = self.running.encoder.send_event(event);
+            let _ = self.running.encoder.static_pad("src").is_some_and(|pad| pad.send_event(event));
         }
         let buffer = self.buffer(frame, inner)?;
         if let Err(error) = self.running.source.push_buffer(buffer) {
@@ -280,8 +283,9 @@ impl VideoEncoder for GstEncoder {
 
 /// Time stamps inside GStreamer count pictures, rounded up: elements scale them down to whole pictures again,
 /// and two real times that scale to the same picture would be an error.
+/// They start at one second, as some elements take a first time of zero for one that does not increase.
 fn inner_time(picture: u64, fps: u32) -> gst::ClockTime {
-    gst::ClockTime::from_nseconds((picture * 1_000_000_000).div_ceil(u64::from(fps)))
+    gst::ClockTime::from_nseconds(1_000_000_000 + (picture * 1_000_000_000).div_ceil(u64::from(fps)))
 }
 
 fn colorimetry(color: ColorSpace) -> gst_video::VideoColorimetry {

@@ -110,3 +110,90 @@ impl OpusEncoder {
 fn duration_of(samples: usize) -> Duration {
     Duration::from_micros((samples / CHANNELS) as u64 * 1_000_000 / u64::from(SAMPLE_RATE))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::opus::OpusDecoder;
+    use crate::package::fixtures::{EPOCH, at, tone};
+
+    fn encode(blocks: impl IntoIterator<Item = AudioFrame>) -> (Vec<EncodedFrame>, u64) {
+        let mut encoder = OpusEncoder::new(96).expect("legal");
+        for block in blocks {
+            encoder.push(&block).expect("sound");
+        }
+        (std::iter::from_fn(|| encoder.poll()).collect(), encoder.gaps())
+    }
+
+    fn decode(packets: &[EncodedFrame]) -> Vec<AudioFrame> {
+        let mut decoder = OpusDecoder::new().expect("libopus is there");
+        packets.iter().map(|packet| decoder.decode(packet).expect("our own")).collect()
+    }
+
+    #[test]
+    fn packets_are_20_ms_whatever_the_blocks() {
+        let samples: Vec<f32> = (0..100).flat_map(|index| tone(index).samples).collect();
+        for block in [480, 441, 1000, 4800] {
+            let blocks = samples.chunks(block * CHANNELS).enumerate().map(|(index, samples)| {
+                let (timestamp, captured) = at((index * block) as i64 * 1_000_000 / 48_000);
+                AudioFrame { timestamp, captured, samples: samples.to_vec() }
+            });
+            let (packets, gaps) = encode(blocks);
+            assert_eq!((packets.len(), gaps), (50, 0), "blocks of {block}");
+            for (index, packet) in packets.iter().enumerate() {
+                // Opus delays by 6.5 ms, which the timestamps take back.
+                assert_eq!(packet.timestamp.as_micros(), index as i64 * 20_000 - 6_500);
+                assert_eq!(packet.captured.as_micros() - EPOCH, packet.timestamp.as_micros());
+                assert_eq!(packet.duration, PACKET);
+            }
+        }
+    }
+
+    #[test]
+    fn a_click_is_heard_when_it_was_made() {
+        let click = 48_000 / 2;
+        let blocks = (0..100u32).map(|index| {
+            let (timestamp, captured) = at(i64::from(index) * 10_000);
+            let sample = |n: u32| if (click..click + 48).contains(&(index * 480 + n)) { 0.8 } else { 0.0 };
+            AudioFrame { timestamp, captured, samples: (0..480).flat_map(|n| [sample(n); 2]).collect() }
+        });
+        let (packets, _) = encode(blocks);
+        let heard = decode(&packets).into_iter().flat_map(|frame| {
+            let start = frame.timestamp.as_micros() as f64;
+            let time = move |(n, pair): (usize, &[f32])| (start + n as f64 * 1e6 / 48_000.0, pair[0].abs());
+            frame.samples.chunks(2).enumerate().map(time).collect::<Vec<_>>()
+        });
+        let (at, loudest) = heard.fold((0.0, 0.0), |best, (at, level)| if level > best.1 { (at, level) } else { best });
+        assert!((499_500.0..502_000.0).contains(&at), "heard at {at} us ({loudest})");
+    }
+
+    #[test]
+    fn a_gap_stays_a_gap() {
+        let (packets, gaps) = encode((0..10).chain(30..40).map(tone));
+        assert_eq!((packets.len(), gaps), (10, 1));
+        assert_eq!(packets[5].timestamp.as_micros(), 300_000 - 6_500);
+    }
+
+    #[test]
+    fn a_lost_packet_is_concealed() {
+        let (packets, _) = encode((0..40).map(tone));
+        let mut decoder = OpusDecoder::new().expect("libopus is there");
+        let energy = |frame: &AudioFrame| frame.samples.iter().map(|sample| sample * sample).sum::<f32>();
+        let mut normal = 0.0;
+        for packet in &packets[..10] {
+            normal = energy(&decoder.decode(packet).expect("our own"));
+        }
+        let concealed = decoder.conceal(packets[10].timestamp, packets[10].captured, PACKET).expect("libopus can");
+        assert_eq!((concealed.samples.len(), concealed.timestamp), (960 * CHANNELS, packets[10].timestamp));
+        assert!(energy(&concealed) > normal * 0.3, "the tone goes on: {} of {normal}", energy(&concealed));
+        assert_eq!(decoder.decode(&packets[11]).expect("our own").duration(), PACKET);
+        let error = decoder.decode(&EncodedFrame { data: Bytes::new(), ..packets[0].clone() });
+        assert!(error.is_err(), "an empty packet is no sound");
+    }
+
+    #[test]
+    fn rates_out_of_range_are_named() {
+        let error = OpusEncoder::new(1).err().expect("refused").to_string();
+        assert_eq!(error, "invalid bitrate_kbps 1 (expected 6..=510)");
+    }
+}

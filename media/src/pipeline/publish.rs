@@ -34,9 +34,7 @@ mod types;
 mod video;
 
 pub use packaging::Sink;
-pub use types::{
-    EndReason, PublishConfig, PublishError, PublishEvent, PublishProblem, PublishStats, StageTimes,
-};
+pub use types::{EndReason, PublishConfig, PublishError, PublishEvent, PublishProblem, PublishStats, StageTimes};
 
 use encoding::EncodeThread;
 use packaging::PackageThread;
@@ -100,6 +98,7 @@ impl Publisher {
             rung,
             color,
             keyframe_every: config.keyframe_every,
+            open: Box::new(crate::encode::open),
         };
         let sound = SoundThread {
             shared: shared.clone(),

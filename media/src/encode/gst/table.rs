@@ -13,6 +13,8 @@ pub(crate) struct Recipe {
     pub(crate) bitrate: &'static str,
     /// Whether a new value of that property counts while the element runs.
     pub(crate) live_bitrate: bool,
+    /// Whether it makes a keyframe when told to; otherwise it is started anew for that.
+    pub(crate) forces_keyframes: bool,
     /// Properties and their values; a name that starts with `?` may be missing.
     ///
     /// `{keyframes}` stands for the keyframe interval in frames, `{threads}` for the threads,
@@ -32,6 +34,8 @@ macro_rules! av1enc {
             element: "av1enc",
             bitrate: "target-bitrate",
             live_bitrate: true,
+            // 1.22 takes the event and forgets it.
+            forces_keyframes: false,
             properties: &[
                 ("usage-profile", "realtime"),
                 ("end-usage", "cbr"),
@@ -42,7 +46,7 @@ macro_rules! av1enc {
                 ("tile-columns", "{tiles}"),
                 ("keyframe-max-dist", "{keyframes}"),
                 ("min-quantizer", "2"),
-                ("max-quantizer", "58"),
+                ("max-quantizer", "62"),
                 ("buf-sz", "1000"),
                 ("buf-initial-sz", "400"),
                 ("buf-optimal-sz", "500"),
@@ -64,6 +68,7 @@ macro_rules! svtav1enc {
             element: "svtav1enc",
             bitrate: "target-bitrate",
             live_bitrate: false,
+            forces_keyframes: true,
             properties: &[
                 ("preset", $preset),
                 ("?intra-period-length", "{keyframes}"),
@@ -82,6 +87,7 @@ pub(crate) const RECIPES: &[Recipe] = &[
         element: "nvav1enc",
         bitrate: "bitrate",
         live_bitrate: true,
+        forces_keyframes: true,
         properties: &[
             ("?rate-control", "cbr"),
             ("?rc-mode", "cbr"),
@@ -98,6 +104,7 @@ pub(crate) const RECIPES: &[Recipe] = &[
         element: "qsvav1enc",
         bitrate: "bitrate",
         live_bitrate: true,
+        forces_keyframes: true,
         properties: &[
             ("?rate-control", "cbr"),
             ("?low-latency", "true"),
@@ -112,6 +119,7 @@ pub(crate) const RECIPES: &[Recipe] = &[
         element: "vaav1enc",
         bitrate: "bitrate",
         live_bitrate: true,
+        forces_keyframes: true,
         properties: &[
             ("?rate-control", "cbr"),
             ("?key-int-max", "{keyframes}"),
@@ -126,6 +134,7 @@ pub(crate) const RECIPES: &[Recipe] = &[
         element: "amfav1enc",
         bitrate: "bitrate",
         live_bitrate: true,
+        forces_keyframes: true,
         properties: &[
             ("?rate-control", "cbr"),
             ("?usage", "low-latency"),

@@ -11,7 +11,7 @@ use super::overload::Overload;
 use super::shared::{Growth, Message, Paced, Shared, TICK, count, tell};
 use super::types::{EndReason, PublishEvent, PublishProblem};
 use crate::encode::probe::{ProbeRequest, Rung, cached_or_run, step_down};
-use crate::encode::{EncodeError, EncoderChoice, VideoEncoder, VideoEncoderConfig, names, open, rav1e};
+use crate::encode::{EncodeError, EncoderChoice, VideoEncoder, VideoEncoderConfig, names, rav1e};
 use crate::format::{ColorSpace, Timestamp};
 use crate::frame::EncodedFrame;
 use crate::slot;
@@ -30,7 +30,11 @@ pub(crate) struct EncodeThread {
     pub(crate) rung: Rung,
     pub(crate) color: ColorSpace,
     pub(crate) keyframe_every: Duration,
+    pub(crate) open: Opener,
 }
+
+/// How encoders are opened: by name, as [`crate::encode::open`] does.
+pub(crate) type Opener = Box<dyn FnMut(&str, &VideoEncoderConfig) -> Result<Box<dyn VideoEncoder>, EncodeError> + Send>;
 
 /// An open encoder and what is inside it.
 struct Open {
@@ -86,14 +90,14 @@ impl EncodeThread {
         tell(&self.out, PublishEvent::Ladder { size, fps, bitrate_kbps, reason });
     }
 
-    fn open(&self, name: &str) -> Result<Open, EncodeError> {
+    fn open(&mut self, name: &str) -> Result<Open, EncodeError> {
         let config = VideoEncoderConfig {
             color: self.color,
-            // Keyframes come by media time; an encoder's own count is for sources that stop keeping time.
-            keyframe_interval: ((self.keyframe_every.as_secs_f64() * f64::from(self.rung.fps)).ceil() as u32).max(1) + 1,
+            // Keyframes come by media time, which is the same count unless pictures are lost.
+            keyframe_interval: ((self.keyframe_every.as_secs_f64() * f64::from(self.rung.fps)).round() as u32).max(1),
             ..VideoEncoderConfig::new(self.rung.size, self.rung.fps, self.rung.bitrate_kbps)
         };
-        let encoder = open(name, &config)?;
+        let encoder = (self.open)(name, &config)?;
         let _ = self.out.send(Message::Fps(self.rung.fps));
         *self.shared.encoder.lock() = (name.to_owned(), self.rung);
         Ok(Open { encoder, rung: self.rung, keyframe_at: None, inside: VecDeque::new() })
@@ -127,7 +131,8 @@ impl EncodeThread {
             let encoded = counters.encoded.load(Ordering::Relaxed);
             let lost = counters.dropped_encode.load(Ordering::Relaxed);
             if let Some(part) = overload.handle(self.shared.clock.now(), encoded, lost) {
-                let reason = format!("{} keeps up with {:.0} % of the pictures only", open.encoder.name(), part * 100.0);
+                let reason =
+                    format!("{} keeps up with {:.0} % of the pictures only", open.encoder.name(), part * 100.0);
                 self.step_down(part, reason);
             }
         }
@@ -197,7 +202,10 @@ impl EncodeThread {
     ) -> Result<Open, EncodeError> {
         let name = old.encoder.name().to_owned();
         count(&self.shared.counters.dropped_encoder, old.inside.len() as u64);
-        tell(&self.out, PublishEvent::Problem(PublishProblem::Encoder { name: name.clone(), reason: error.to_string() }));
+        tell(
+            &self.out,
+            PublishEvent::Problem(PublishProblem::Encoder { name: name.clone(), reason: error.to_string() }),
+        );
         let now = self.shared.clock.now();
         let again = failed_at.replace(now).is_some_and(|last| now.saturating_since(last) < FAILS_AGAIN);
         let fallback = rav1e::Preset::Fast.name();

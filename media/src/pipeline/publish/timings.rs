@@ -30,7 +30,11 @@ impl Timings {
             let at = |percent: usize| f64::from(sorted[(sorted.len() - 1) * percent / 100]) / 1000.0;
             StageTimes { p50: at(50), p95: at(95) }
         };
-        self.0.iter().filter(|(_, samples)| !samples.is_empty()).map(|(stage, samples)| ((*stage).to_owned(), of(samples))).collect()
+        self.0
+            .iter()
+            .filter(|(_, samples)| !samples.is_empty())
+            .map(|(stage, samples)| ((*stage).to_owned(), of(samples)))
+            .collect()
     }
 }
 
