@@ -28,6 +28,8 @@ const JUMP_ABOVE: Micros = 1_000_000;
 const JUMP_PAUSE: Micros = 3_000_000;
 /// A viewer who is behind by less than this is live.
 const LIVE_WITHIN: Micros = 150_000;
+/// After a stop a longer gap in media time than this is left out.
+const LARGEST_PLAYED_GAP: Micros = 100_000;
 /// How often rate and statistics are looked at.
 const TICK: Micros = 100_000;
 /// Bounds of the cushion.
@@ -295,7 +297,8 @@ impl Playout {
                 }
                 return false;
             }
-            if between(position, chunk.start) <= RELEASE_LEAD {
+            // Counted from the end of what was released: a gap in media time lies before this chunk's start.
+            if between(position, self.released_end) <= RELEASE_LEAD {
                 self.release_next();
                 return true;
             }
@@ -338,6 +341,15 @@ impl Playout {
             let ahead = self.ahead(self.released_end);
             if ahead < self.cushion && waited < JUMP_ABOVE && self.last_of_broadcast.is_none() {
                 return false;
+            }
+            if between(self.released_end, chunk.start) > LARGEST_PLAYED_GAP {
+                // The stop was a gap in the media itself: it is not played a second time.
+                let due = self.timeline.captured(chunk.captured).saturating_add(self.held_target);
+                let (sequence, position) = (chunk.sequence, chunk.start);
+                let latest = t.saturating_add(self.held_target).saturating_add(RELEASE_LEAD);
+                let at = due.min(latest).max(t.saturating_add(STARVED_WITHIN));
+                self.begin(t, now, Plan { kind: Kind::OnTarget, sequence, position, at, gap: 0 }, WaitReason::Start);
+                return true;
             }
             self.mode = Mode::Playing;
             self.controller.reset();
@@ -395,7 +407,7 @@ impl Playout {
         let Some(chunk) = self.buffer.ready(plan.sequence) else { return };
         let (start, offset) = (chunk.start, chunk.captured_minus_start());
         let same_clock = self.init.is_some() && offset.saturating_sub(self.capture_offset).unsigned_abs() < 1_000_000;
-        let resumes = self.init.is_some() && plan.sequence == self.next && !self.needs_keyframe && self.joins(chunk);
+        let resumes = self.goes_on(chunk);
         let old = self.position(t);
         if !resumes {
             self.force_reset = true;
@@ -577,7 +589,8 @@ impl Playout {
             Mode::Playing => {
                 let position = self.position(t);
                 let dry = between(position, self.released_end).max(5000);
-                let release = self.buffer.ready(self.next).map(|chunk| between(position, chunk.start) - RELEASE_LEAD);
+                let held = self.buffer.ready(self.next).is_some();
+                let release = held.then(|| between(position, self.released_end) - RELEASE_LEAD);
                 Some(t + release.unwrap_or(TICK).max(1000).min(dry).min(TICK))
             }
         };

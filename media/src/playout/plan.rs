@@ -1,7 +1,7 @@
 //! Where to start the clock: as near to the target delay as a keyframe and the chunks at hand allow.
 
-use super::Playout;
 use super::timeline::{Micros, between, shifted};
+use super::{Chunk, Playout};
 use crate::format::Timestamp;
 
 /// How good a place to start is.
@@ -41,9 +41,7 @@ fn lead(old: Micros) -> Micros {
 impl Playout {
     /// The best place to start at `t`, if any chunk can be decoded at all.
     pub(super) fn plan(&self, t: Micros) -> Option<Plan> {
-        let resume = (self.init.is_some() && !self.needs_keyframe && !self.force_reset)
-            .then_some(self.next)
-            .filter(|&next| self.buffer.ready(next).is_some_and(|chunk| self.joins(chunk)));
+        let resume = self.buffer.ready(self.next).filter(|chunk| self.goes_on(chunk)).map(|chunk| chunk.sequence);
         let runs = self.buffer.runs(resume);
         let ending = self.last_of_broadcast.is_some();
         let mut best: Option<Plan> = None;
@@ -61,6 +59,12 @@ impl Playout {
             }
         }
         best
+    }
+
+    /// Whether the decoder can take `chunk` as it is, after what it was given.
+    pub(super) fn goes_on(&self, chunk: &Chunk) -> bool {
+        let ready = chunk.sequence == self.next && !self.needs_keyframe && !self.force_reset;
+        ready && self.init == Some(chunk.init) && !chunk.discontinuity
     }
 
     /// The best place within one stretch of chunks without a hole.

@@ -355,6 +355,30 @@ fn a_new_size_within_an_epoch_does_not_stop_the_clock() {
     assert_eq!((resets, viewer.stats().stalls), (vec![0, 45], 0));
 }
 
+/// The same broadcast with `gap` ms in which nothing was captured before chunk 45.
+fn with_gap(gap: u64, sequence: u64) -> (u64, Chunk) {
+    let shift = if sequence >= 45 { gap } else { 0 };
+    let mut chunk = chunk(sequence);
+    chunk.start = chunk.start.saturating_add(Duration::from_millis(shift));
+    chunk.captured = WallClock::from_micros(chunk.captured.as_micros() + shift as i64 * 1000);
+    ((sequence + 1) * CHUNK_MS + shift + 300, chunk)
+}
+
+#[test]
+fn a_gap_in_media_time_is_played_through_or_jumped() {
+    for gap in [30, 150, 300, 700, 1900, 2500, 6000] {
+        let mut viewer = Viewer::new(1000, 1 << 20);
+        for sequence in 0..150 {
+            let (at, chunk) = with_gap(gap, sequence);
+            viewer.plan.push((at, Input::Chunk(chunk)));
+        }
+        viewer.run(15_000 + gap);
+        assert_eq!(viewer.sequences()[..130], (0..130).collect::<Vec<_>>(), "gap of {gap}");
+        let delay = viewer.delay_at(14_500 + gap);
+        assert!((delay - 1000.0).abs() < 150.0, "{delay} after a gap of {gap}");
+    }
+}
+
 #[test]
 fn the_end_is_played_out_and_told() {
     let mut viewer = Viewer::new(1000, 1 << 20).arrivals(0..50, |_| Some(300)).at(5400, Input::End(Some(49)));
@@ -450,6 +474,7 @@ proptest! {
         jitter in 1..1500_u64,
         announced in any::<bool>(),
         target in 200..2500_u64,
+        gap in prop_oneof![Just(0_u64), 0..3000_u64],
     ) {
         let random = move |n: u64| (n ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 33;
         let lossy = move |n: u64| (n >= 150 || random(n) % 100 >= loss).then(|| if n < 150 { random(n + 1000) % jitter } else { 100 });
@@ -459,13 +484,21 @@ proptest! {
                 viewer.plan.push(((sequence + 1) * CHUNK_MS + 200, Input::Missing(sequence)));
             }
         }
-        viewer.run(39_000);
+        for (when, input) in &mut viewer.plan {
+            if let Input::Chunk(chunk) = input {
+                let planned = (chunk.sequence + 1) * CHUNK_MS;
+                let (at, shifted) = with_gap(gap, chunk.sequence);
+                *when = *when - planned + at - 300;
+                *chunk = shifted;
+            }
+        }
+        viewer.run(39_000 + gap);
         never_backwards(&viewer);
         prop_assert!(viewer.most_bytes <= 1 << 17);
         prop_assert!(viewer.rates.iter().all(|rate| (0.95..=1.05).contains(rate)));
         // Twenty seconds after the network got well the picture moves and is not far behind.
         prop_assert_eq!(viewer.stats().state, PlayState::Playing);
-        let delay = viewer.delay_at(38_900);
+        let delay = viewer.delay_at(38_900 + gap);
         prop_assert!(delay < target as f64 + 1300.0, "{} instead of {}", delay, target);
         prop_assert!(delay > target as f64 - 200.0, "{} instead of {}", delay, target);
         let tail: Vec<u64> = viewer.sequences().into_iter().filter(|sequence| (300..340).contains(sequence)).collect();
