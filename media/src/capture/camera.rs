@@ -26,6 +26,8 @@ const BROKEN: u32 = 60;
 const STEADY: Duration = Duration::from_secs(10);
 /// How long a reader may take to notice that it should stop; one that is stuck in its driver is left behind.
 const LEAVE: Duration = Duration::from_secs(2);
+/// A camera that is plugged in again is seen within this time.
+const LONGEST_WAIT: Duration = Duration::from_secs(4);
 const LOOK: Duration = Duration::from_millis(50);
 /// A time stamp further back than this is not believed.
 const CREDIBLE: Duration = Duration::from_secs(1);
@@ -67,12 +69,12 @@ struct Keeper {
 
 impl Keeper {
     fn keep_open(&self) {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::up_to(LONGEST_WAIT);
         while !self.stop.is_set() {
             let began = self.out.clock().now();
             let Some(problem) = self.read() else { return };
             if self.out.clock().now().saturating_since(began) > STEADY {
-                backoff = Backoff::new();
+                backoff.reset();
             }
             self.out.lose(problem);
             self.stop.wait(backoff.next());

@@ -33,7 +33,7 @@ pub struct DeviceList {
 /// This asks drivers and servers and may take a second: not something for a thread that draws.
 pub fn devices() -> DeviceList {
     let sound = |direction| {
-        let devices = sound::list(direction).unwrap_or_else(|error| {
+        let devices = sound::choices(direction).unwrap_or_else(|error| {
             tracing::debug!(%error, ?direction, "no sound devices");
             Vec::new()
         });

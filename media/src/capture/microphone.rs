@@ -23,6 +23,8 @@ pub(crate) type Finder = Box<dyn Fn() -> Result<(cpal::Device, String), CaptureP
 const MAX_HELD: Duration = Duration::from_secs(1);
 /// A stream that gives nothing for so long is dead, whatever its driver says.
 const SILENT: Duration = Duration::from_secs(3);
+/// A microphone that is plugged in again is seen within this time.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Starts capturing a microphone.
@@ -39,14 +41,14 @@ pub(crate) fn start_input(session: &mut Session, thread: &str, finder: Finder) -
 
 /// Opens the device, again and again, until it is time to stop.
 fn keep_open(finder: &Finder, feed: &queue::Sender<RawSound>, out: &AudioOut, stop: &Stop) {
-    let mut backoff = Backoff::new();
+    let mut backoff = Backoff::up_to(LONGEST_WAIT);
     while !stop.is_set() {
         let problem = match finder().and_then(|(device, name)| Input::open(&device, &name, feed.clone(), out.clone())) {
             Ok(input) => {
                 let opened = out.clock().now();
                 let problem = input.watch(out, stop);
                 if out.clock().now().saturating_since(opened) > SILENT + SILENT {
-                    backoff = Backoff::new();
+                    backoff.reset();
                 }
                 problem
             }

@@ -181,6 +181,8 @@ struct Driver {
     events: queue::Sender<OutputEvent>,
 }
 
+/// Most machines without a loudspeaker stay so; one that is plugged in is heard within this time.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(50);
 /// A device that asks for nothing for so long is dead.
 const SILENT: Duration = Duration::from_secs(2);
@@ -195,13 +197,13 @@ impl Driver {
             AudioOutputSpec::Default => None,
             AudioOutputSpec::Named(name) => Some(name.clone()),
         };
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::up_to(LONGEST_WAIT);
         while !self.stop.is_set() {
             // Opening may take seconds; the pace is kept meanwhile.
             let opened = self.open_in_background(name.clone());
             let problem = match opened {
                 Ok(output) => {
-                    backoff = Backoff::new();
+                    backoff.reset();
                     self.play(&output)
                 }
                 Err(problem) => Some(problem),

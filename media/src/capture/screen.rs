@@ -24,6 +24,8 @@ use elements::{Environment, System, Wanted};
 
 /// What the user knows the source as.
 const NAME: &str = "the screen";
+/// A screen that is there again is seen within this time.
+const LONGEST_WAIT: Duration = Duration::from_secs(4);
 const LOOK: Duration = Duration::from_millis(100);
 /// A capture that ran for so long begins anew with short waits when it fails.
 const STEADY: Duration = Duration::from_secs(10);
@@ -90,7 +92,7 @@ struct Source {
 
 impl Source {
     fn keep_open(&mut self) {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::up_to(LONGEST_WAIT);
         while !self.stop.is_set() {
             let opened = self.out.clock().now();
             let Err(problem) = self.capture() else { return };
@@ -98,7 +100,7 @@ impl Source {
                 return;
             }
             if self.out.clock().now().saturating_since(opened) > STEADY {
-                backoff = Backoff::new();
+                backoff.reset();
             }
             let refused = problem.kind == ProblemKind::PermissionRefused;
             self.out.lose(problem);

@@ -47,11 +47,28 @@ pub(crate) struct Named {
 /// ALSA writes a page of complaints to standard error each time a device is looked for on a machine that has none, and we
 /// look again and again; so it is asked only where there is something to find.
 fn host() -> Result<cpal::Host, cpal::Error> {
+    quieten();
     let host = cpal::default_host();
     if cfg!(target_os = "linux") && host.id().to_string().eq_ignore_ascii_case("alsa") && !alsa_has_anything() {
         return Err(cpal::Error::with_message(cpal::ErrorKind::DeviceNotAvailable, "no sound card"));
     }
     Ok(host)
+}
+
+/// Keeps alsa-lib from writing to standard error in this thread; what it had to say goes to the log with the next call.
+pub(crate) fn quieten() {
+    #[cfg(target_os = "linux")]
+    {
+        thread_local! {
+            static SAID: std::cell::RefCell<Option<std::rc::Rc<std::cell::RefCell<alsa::Output>>>> = const { std::cell::RefCell::new(None) };
+        }
+        // Without a handler it complains as it always did; that is no reason to do without sound.
+        let fresh = alsa::Output::local_error_handler().ok();
+        let said = SAID.with(|said| said.replace(fresh));
+        if let Some(said) = said.map(|said| said.borrow().to_string()).filter(|said| !said.is_empty()) {
+            tracing::debug!(said, "alsa-lib");
+        }
+    }
 }
 
 /// Whether there is a card, or a configuration that may make devices out of something else.
@@ -79,6 +96,41 @@ pub(crate) fn list(direction: Direction) -> Result<Vec<Named>, cpal::Error> {
         fits.then(|| Named { id, name: description.name().to_owned(), device })
     });
     Ok(named.collect())
+}
+
+/// The devices of a direction that a person would choose from, each once.
+pub(crate) fn choices(direction: Direction) -> Result<Vec<Named>, cpal::Error> {
+    let mut devices = list(direction)?;
+    let mut names = std::collections::HashSet::new();
+    let pipewire = std::env::var_os("XDG_RUNTIME_DIR")
+        .is_some_and(|folder| std::path::Path::new(&folder).join("pipewire-0").exists());
+    devices.retain(|device| !is_pseudo(&device.id, pipewire) && names.insert(device.name.clone()));
+    Ok(devices)
+}
+
+/// Whether an id is that of one of ALSA's plugins, with no device behind it or with one that is in the list already.
+fn is_pseudo(id: &str, pipewire: bool) -> bool {
+    const PLUGINS: [&str; 14] = [
+        "null",
+        "lavrate",
+        "samplerate",
+        "speexrate",
+        "speex",
+        "jack",
+        "oss",
+        "upmix",
+        "vdownmix",
+        "pulse",
+        "usbstream",
+        "modem",
+        "phoneline",
+        "hw",
+    ];
+    const LAYOUTS: [&str; 9] = ["front", "rear", "center_lfe", "side", "surround", "iec958", "dmix", "dsnoop", "dsp"];
+    let kind = id.split(':').next().unwrap_or(id);
+    PLUGINS.contains(&kind)
+        || LAYOUTS.iter().any(|layout| kind.starts_with(layout))
+        || (kind == "pipewire" && !pipewire)
 }
 
 /// The device of a direction that `wanted` means, or the system's default.
@@ -131,6 +183,33 @@ mod tests {
         assert_eq!(choose(&devices, "USB"), Some(2), "an id goes before a part of a name");
         assert_eq!(choose(&devices, "usb audio"), Some(1));
         assert_eq!(choose(&devices, "bluetooth"), None);
+    }
+
+    #[test]
+    fn plugins_are_no_choice() {
+        for id in [
+            "null",
+            "lavrate",
+            "jack",
+            "pulse",
+            "hw:CARD=PCH,DEV=0",
+            "front:CARD=PCH,DEV=0",
+            "surround51:CARD=PCH,DEV=0",
+            "pipewire",
+        ] {
+            assert!(is_pseudo(id, false), "{id}");
+        }
+        for id in [
+            "default",
+            "sysdefault:CARD=PCH",
+            "plughw:CARD=0,DEV=0",
+            "hdmi:CARD=HDMI,DEV=0",
+            "alsa_output.pci-0000.monitor",
+            "{0.0.1}.{guid}",
+        ] {
+            assert!(!is_pseudo(id, false), "{id}");
+        }
+        assert!(!is_pseudo("pipewire", true));
     }
 
     #[test]

@@ -38,21 +38,28 @@ impl Stop {
 
 /// How long to wait before the next attempt: longer each time, but never so long that a person would notice.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Backoff(Duration);
+pub(crate) struct Backoff {
+    next: Duration,
+    longest: Duration,
+}
 
 impl Backoff {
     const FIRST: Duration = Duration::from_millis(250);
-    const LONGEST: Duration = Duration::from_secs(4);
 
-    /// The waiting time before a first retry.
-    pub(crate) const fn new() -> Self {
-        Self(Self::FIRST)
+    /// The waiting time before a first retry; none becomes longer than `longest`.
+    pub(crate) const fn up_to(longest: Duration) -> Self {
+        Self { next: Self::FIRST, longest }
+    }
+
+    /// Begins with short waits again.
+    pub(crate) fn reset(&mut self) {
+        self.next = Self::FIRST;
     }
 
     /// The time to wait now; the next one is twice as long.
     pub(crate) fn next(&mut self) -> Duration {
-        let now = self.0;
-        self.0 = (now * 2).min(Self::LONGEST);
+        let now = self.next;
+        self.next = (now * 2).min(self.longest);
         now
     }
 }
@@ -63,9 +70,11 @@ mod tests {
 
     #[test]
     fn backoff_grows_and_is_bounded() {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::up_to(Duration::from_secs(4));
         let waits: Vec<u128> = std::iter::repeat_with(|| backoff.next().as_millis()).take(6).collect();
         assert_eq!(waits, [250, 500, 1000, 2000, 4000, 4000]);
+        backoff.reset();
+        assert_eq!(backoff.next(), Duration::from_millis(250));
     }
 
     #[test]
