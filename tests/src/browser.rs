@@ -96,6 +96,9 @@ fn serve(stream: TcpStream, page: &str, report: &SyncSender<String>) -> Result<b
     };
     let mut stream = reader.into_inner();
     let length = body.len();
-    write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")?;
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )?;
     Ok(method == "POST")
 }

@@ -28,7 +28,8 @@ impl Demo {
         let process = Process::start(&mut command)?;
         let address = |name: &str| -> Result<String> {
             let line = process.line(Duration::from_secs(30))?;
-            let found = line.strip_prefix(&format!("{name}: ")).with_context(|| format!("'{name}: URL', not '{line}'"))?;
+            let found =
+                line.strip_prefix(&format!("{name}: ")).with_context(|| format!("'{name}: URL', not '{line}'"))?;
             Ok(found.to_owned())
         };
         let server = address("server")?;

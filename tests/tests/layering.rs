@@ -16,7 +16,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// Packages that a crate must not name as its own dependency, and why.
 const FORBIDDEN: &[(&str, &[&str], &str)] = &[
-    ("runnel-media", &["libp2p", "reqwest", "axum", "egui", "eframe", "sqlx"], "media knows no network and no interface"),
+    (
+        "runnel-media",
+        &["libp2p", "reqwest", "axum", "egui", "eframe", "sqlx"],
+        "media knows no network and no interface",
+    ),
     (
         "runnel-p2p",
         &["reqwest", "axum", "gstreamer", "rav1e", "dav1d", "mp4-atom", "egui", "eframe", "sqlx"],
@@ -85,7 +89,9 @@ fn prescribed_packages_are_in_use() -> Result<()> {
         assert!(package.dependencies.iter().any(|dependency| dependency.name == *wanted), "{name} uses {wanted}");
         let module = wanted.replace('-', "_");
         let folder = package.manifest_path.parent().context("a manifest lies in a folder")?.join("src");
-        let used = runnel_tests::process::sources(folder.as_std_path())?.iter().any(|(_, text)| text.contains(&format!("{module}::")));
+        let used = runnel_tests::process::sources(folder.as_std_path())?
+            .iter()
+            .any(|(_, text)| text.contains(&format!("{module}::")));
         assert!(used, "{name} names {wanted} in its manifest but not in its code");
     }
     Ok(())

@@ -35,7 +35,9 @@ fn files_stay_readable() -> Result<()> {
     let long: Vec<String> = all_sources()?
         .iter()
         .filter(|(_, text)| lines_of_code(text) > MOST)
-        .map(|(path, text)| format!("{} has {} lines before its tests (at most {MOST})", show(path), lines_of_code(text)))
+        .map(|(path, text)| {
+            format!("{} has {} lines before its tests (at most {MOST})", show(path), lines_of_code(text))
+        })
         .collect();
     assert!(long.is_empty(), "split by nouns:\n{}", long.join("\n"));
     Ok(())

@@ -77,12 +77,8 @@ fn bare_encode(pictures: &[VideoFrame]) -> Result<usize> {
 fn our_encode(pictures: &[VideoFrame]) -> Result<(Vec<EncodedFrame>, Vec<MediaChunk>, Option<bytes::Bytes>)> {
     let mut preprocessor = Preprocessor::new(VideoChain::new(size(), FPS));
     let mut encoder = encode::open(Preset::Fast.name(), &config())?;
-    let mut packager = Packager::new(PackagerConfig {
-        chunk: Duration::from_millis(100),
-        fps: FPS,
-        first_init: 0,
-        first_sequence: 0,
-    });
+    let mut packager =
+        Packager::new(PackagerConfig { chunk: Duration::from_millis(100), fps: FPS, first_init: 0, first_sequence: 0 });
     let (mut encoded, mut chunks, mut init) = (Vec::new(), Vec::new(), None);
     let mut take = |encoder: &mut dyn encode::VideoEncoder| -> Result<()> {
         while let Some(frame) = encoder.poll()? {

@@ -31,7 +31,13 @@ pub(super) fn report(arguments: &[&str], environment: &[(&str, &str)]) -> Result
 const ARGUMENTS: &[&str] =
     &["--viewers", "3", "--seconds", "20", "--size", "640x360", "--fps", "30", "--bitrate", "1000"];
 
-fn measure(table: &mut Table, name: &'static str, more: &[&str], environment: &[(&str, &str)], sync: bool) -> Result<()> {
+fn measure(
+    table: &mut Table,
+    name: &'static str,
+    more: &[&str],
+    environment: &[(&str, &str)],
+    sync: bool,
+) -> Result<()> {
     let arguments: Vec<&str> = ARGUMENTS.iter().chain(more).copied().collect();
     let report = report(&arguments, environment)?;
     let figure = |path: &str| report.pointer(path).and_then(Value::as_f64);
@@ -51,7 +57,12 @@ fn measure(table: &mut Table, name: &'static str, more: &[&str], environment: &[
     let size = report["size"].as_str().unwrap_or("?");
     table.add(name, format!("frames captured ({encoder}, {size})"), captured, Bound::None);
     table.add(name, "frames dropped by the publisher, share", dropped / captured.max(1.0), Bound::Most(0.01));
-    table.add(name, "viewers who saw it", viewers.iter().filter(|viewer| shown(viewer) > 0.0).count() as f64, Bound::Least(3.0));
+    table.add(
+        name,
+        "viewers who saw it",
+        viewers.iter().filter(|viewer| shown(viewer) > 0.0).count() as f64,
+        Bound::Least(3.0),
+    );
     table.add(name, "fewest frames shown", least("/frames_shown"), Bound::None);
     table.add(name, "stalls after the first frame", each("/stalls").iter().sum(), Bound::Most(0.0));
     table.add(name, "first frame, worst viewer, ms", worst("/first_frame_ms"), Bound::Most(1500.0));

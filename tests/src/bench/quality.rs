@@ -43,9 +43,8 @@ fn measure(table: &mut Table, name: &'static str, encoder: &str, fps: u32, least
     let recording = home.path().join("recording.mp4");
     let report = publish(&home, &clip, encoder, fps, &recording)?;
     let captured = report["frames_captured"].as_f64().context("frames are counted")?;
-    let dropped: f64 = report["dropped"]
-        .as_object()
-        .map_or(0.0, |stages| stages.values().filter_map(serde_json::Value::as_f64).sum());
+    let dropped: f64 =
+        report["dropped"].as_object().map_or(0.0, |stages| stages.values().filter_map(serde_json::Value::as_f64).sum());
     let used = report.pointer("/encoder/name").and_then(serde_json::Value::as_str).unwrap_or("?");
     table.add(name, format!("frames dropped, share ({used})"), dropped / captured.max(1.0), Bound::Most(0.01));
     let (measure, value) = compare(&clip, &recording, fps)?;
@@ -57,7 +56,13 @@ fn measure(table: &mut Table, name: &'static str, encoder: &str, fps: u32, least
 }
 
 /// Publishes the clip to a server of its own and records what is published.
-fn publish(home: &tempfile::TempDir, clip: &Path, encoder: &str, fps: u32, recording: &Path) -> Result<serde_json::Value> {
+fn publish(
+    home: &tempfile::TempDir,
+    clip: &Path,
+    encoder: &str,
+    fps: u32,
+    recording: &Path,
+) -> Result<serde_json::Value> {
     let file = home.path().join("publisher.json");
     let mut command = Command::new(binary("runnel")?);
     command
@@ -103,7 +108,8 @@ fn compare(clip: &Path, recording: &Path, fps: u32) -> Result<(&'static str, f64
         bail!("{log}");
     }
     let after = if label == "VMAF" { "VMAF score: " } else { "All:" };
-    let score = log.rsplit(after).next().and_then(|rest| rest.split_whitespace().next()).context("a score is printed")?;
+    let score =
+        log.rsplit(after).next().and_then(|rest| rest.split_whitespace().next()).context("a score is printed")?;
     Ok((label, score.parse()?))
 }
 

@@ -81,7 +81,8 @@ pub fn survives_unplugging() -> Result<String> {
     }
     let status = Command::new("v4l2-ctl").args(["-d", "/dev/video0", "-c", "disconnect=1"]).status()?;
     ensure!(status.success(), "v4l2-ctl could not unplug the camera");
-    let lost = await_event(&camera, "the loss", |event| matches!(event, CaptureEvent::Lost { what: TrackKind::Video, .. }))?;
+    let lost =
+        await_event(&camera, "the loss", |event| matches!(event, CaptureEvent::Lost { what: TrackKind::Video, .. }))?;
     next(&camera).context("a still takes the camera's place")?;
     await_event(&camera, "the return", |event| matches!(event, CaptureEvent::Recovered { what: TrackKind::Video }))?;
     for _ in 0..10 {

@@ -38,22 +38,27 @@ impl OpenOutput {
         let (device, name) = sound::find(Direction::Output, name)?;
         let problem = |error: cpal::Error| sound::problem(&name, &error, false);
         let supported = device.default_output_config().map_err(problem)?;
-        let (format, mut config) = (supported.sample_format(), supported.config());
+        let (format, config) = (supported.sample_format(), supported.config());
         if !feeder.lock().set_rate(config.sample_rate) {
             return Err(CaptureProblem::new(ProblemKind::Format, name, format!("{} Hz", config.sample_rate)));
         }
-        config.buffer_size = buffer_size(*supported.buffer_size(), config.sample_rate);
         let state = Arc::new(State { problem: Mutex::new(None), asked: Mutex::new(Instant::now()) });
-        let callback = Callback {
-            feeder,
+        let callback = || Callback {
+            feeder: feeder.clone(),
             rate: config.sample_rate,
             channels: usize::from(config.channels.max(1)),
             state: state.clone(),
         };
-        let stream = build(&device, config, format, callback).map_err(|error| match error {
-            Some(error) => problem(error),
-            None => CaptureProblem::new(ProblemKind::Format, name.clone(), format!("sample format {format}")),
-        })?;
+        // A device can refuse a size that it listed: a card that another program has open keeps that one's period.
+        let wanted =
+            cpal::StreamConfig { buffer_size: buffer_size(*supported.buffer_size(), config.sample_rate), ..config };
+        let own = cpal::StreamConfig { buffer_size: BufferSize::Default, ..config };
+        let stream = build(&device, wanted, format, callback())
+            .or_else(|_| build(&device, own, format, callback()))
+            .map_err(|error| match error {
+                Some(error) => problem(error),
+                None => CaptureProblem::new(ProblemKind::Format, name.clone(), format!("sample format {format}")),
+            })?;
         Ok(Self { stream, rate: config.sample_rate, channels: config.channels, name, state })
     }
 
