@@ -107,7 +107,8 @@ impl Origin {
     /// Gets ready for a broadcast that was announced.
     pub(crate) fn open(&self, broadcast: BroadcastId, channel: ChannelId) -> Result<(), OriginError> {
         let mut runs = self.runs.write();
-        if runs.by_broadcast.len() >= self.ingest.max_broadcasts {
+        let open = |run: &&Arc<Run>| run.with(|state| state.liveness.state().is_open());
+        if runs.by_broadcast.values().filter(open).count() >= self.ingest.max_broadcasts {
             return Err(OriginError::TooManyBroadcasts { limit: self.ingest.max_broadcasts });
         }
         let liveness = Liveness::new(BroadcastState::Waiting, self.clock.now(), self.ingest.lost, self.ingest.grace);

@@ -178,6 +178,7 @@ impl Tracker {
     pub(crate) fn tick(&self) -> Vec<(BroadcastId, u32)> {
         let now = self.clock.now();
         let mut swarms = self.swarms.lock();
+        swarms.retain(|_, swarm| !swarm.is_empty());
         let counts: Vec<_> = swarms
             .iter_mut()
             .map(|(broadcast, swarm)| {

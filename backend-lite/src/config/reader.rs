@@ -62,10 +62,7 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn whole(&mut self, name: &'static str, default: u64, range: RangeInclusive<u64>) -> u64 {
-        let value = match self.take(name) {
-            None => return default,
-            Some(value) => value,
-        };
+        let Some(value) = self.take(name) else { return default };
         let Value::Integer(number) = value else {
             self.problem(name, format!("{value} is not a whole number of {}..={}", range.start(), range.end()));
             return default;

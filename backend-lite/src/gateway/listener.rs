@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::limits::group;
-use super::state::Peer;
+use super::state::{Held, Peer};
 use super::tls::Tls;
 use crate::config::ServerSettings;
 use crate::telemetry::{self, Metrics};
@@ -99,10 +99,10 @@ impl Listener {
             shared.metrics.connections.add(1);
             let connection = Arc::clone(&shared);
             shared.tasks.spawn(async move {
-                let _seat = (permit, seat);
+                let held = Held(Arc::new((permit, seat)));
                 let cut = connection.cut.clone();
                 tokio::select! {
-                    () = connection.serve(stream, peer) => {}
+                    () = connection.serve(stream, peer, held) => {}
                     () = cut.cancelled() => {}
                 }
             });
@@ -124,22 +124,22 @@ impl Listener {
         Some(Seat { counts: Arc::clone(counts), metrics: Arc::clone(&self.metrics), group })
     }
 
-    async fn serve(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+    async fn serve(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, held: Held) {
         // Small answers go out at once; a stream that cannot do that works all the same.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = &self.tls else { return self.http1(stream, peer).await };
+        let Some(tls) = &self.tls else { return self.http1(stream, peer, held).await };
         let acceptor = TlsAcceptor::from(tls.config());
         let handshake = tokio::time::timeout(self.settings.header_timeout, acceptor.accept(stream));
         let Ok(Ok(stream)) = handshake.await else { return };
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            self.http2(stream, peer).await;
+            self.http2(stream, peer, held).await;
         } else {
-            self.http1(stream, peer).await;
+            self.http1(stream, peer, held).await;
         }
     }
 
-    async fn http1(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: SocketAddr) {
-        let (service, _) = self.service(peer);
+    async fn http1(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: SocketAddr, held: Held) {
+        let (service, _) = self.service(peer, held);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.settings.header_timeout)
@@ -156,8 +156,8 @@ impl Listener {
         let _ = connection.await;
     }
 
-    async fn http2(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: SocketAddr) {
-        let (service, used) = self.service(peer);
+    async fn http2(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: SocketAddr, held: Held) {
+        let (service, used) = self.service(peer, held);
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
@@ -182,10 +182,10 @@ impl Listener {
         let _ = connection.await;
     }
 
-    #[expect(clippy::type_complexity, reason = "the service's type has no name of its own")]
     fn service(
         &self,
         peer: SocketAddr,
+        held: Held,
     ) -> (
         TowerToHyperService<
             impl tower::Service<
@@ -204,6 +204,7 @@ impl Listener {
             mark.store(true, Ordering::Relaxed);
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(Peer(peer));
+            request.extensions_mut().insert(held.clone());
             request
         });
         (TowerToHyperService::new(service), used)

@@ -90,4 +90,10 @@ impl Services {
 
 /// Who is at the other end of the connection; the listener puts it into each request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub SocketAddr);
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// What counts a connection as long as anyone holds it: a WebSocket outlives the request that opened it.
+#[derive(Clone)]
+pub(crate) struct Held(
+    #[expect(dead_code, reason = "it is held, not looked at")] pub(crate) Arc<dyn std::any::Any + Send + Sync>,
+);

@@ -116,6 +116,11 @@ impl Origin {
         // Before the first part there is nothing a player could use.
         self.until(&mut playlist, super::HOLD, |snapshot| snapshot.has_media() || snapshot.ended).await?;
         let Some(msn) = reload.msn else {
+            // Players without parts (ffmpeg, mpv, VLC) give up on a playlist that has no whole segment yet.
+            match self.until(&mut playlist, super::HOLD, |snapshot| snapshot.has_segment() || snapshot.ended).await {
+                Ok(()) | Err(OriginError::NotYet) => {}
+                Err(error) => return Err(error),
+            }
             let snapshot = Arc::clone(&playlist.borrow());
             return self.readable(&run, Playlist { text: snapshot.text.clone(), pinned: false });
         };

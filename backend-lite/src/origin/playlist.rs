@@ -141,7 +141,7 @@ mod tests {
                     captured: 1_790_000_000_000_000 + sequence as i64 * i64::from(millis) * 1000,
                     size: 100,
                     init,
-                    keyframe: sequence % group == 0,
+                    keyframe: sequence.is_multiple_of(group),
                     breaks: sequence == 405,
                 };
                 let cut = segments.push(chunk);

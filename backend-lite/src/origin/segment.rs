@@ -8,6 +8,10 @@ pub(super) const TARGET_MICROS: u64 = 2_000_000;
 const PART_GOAL: u64 = 500_000;
 /// No part is meant to be shorter than this.
 const PART_LEAST: u64 = 200_000;
+/// A keyframe that comes earlier than this after the last one begins no segment of its own.
+const SEGMENT_LEAST: u64 = 400_000;
+/// So many segments are listed at most, however short they are.
+const SEGMENTS_MOST: usize = 100;
 /// A segment without a keyframe is cut before it would round up above the target.
 const SEGMENT_MOST: u64 = TARGET_MICROS + 499_000;
 
@@ -204,11 +208,9 @@ impl Segments {
         // After a wait the times do not follow on, whatever the chunk's own flag says.
         let discontinuity = !self.fresh && (breaks || self.waits_for_keyframe);
         (self.waits_for_keyframe, self.fresh) = (false, false);
-        let too_long = self.open().is_some_and(|segment| {
-            let open = self.open.as_ref().and_then(|(_, part)| part.as_ref()).map_or(0, |part| part.duration);
-            segment.duration + open + chunk.duration > SEGMENT_MOST
-        });
-        if chunk.keyframe || too_long {
+        let length = self.length();
+        let is_due = chunk.keyframe && length >= SEGMENT_LEAST;
+        if is_due || length + chunk.duration > SEGMENT_MOST {
             cut.visible |= self.close_segment();
         }
         if self.open.is_none() {
@@ -261,12 +263,22 @@ impl Segments {
     /// Lets go of the segments that begin before `first`, and of those beyond `most` microseconds in all.
     pub(super) fn trim(&mut self, first: u64, most: u64) {
         let mut total: u64 = self.done.iter().map(|segment| segment.duration).sum();
-        while self.done.front().is_some_and(|segment| segment.first() < Some(first) || total > most) {
+        let goes = |done: &VecDeque<Segment>, total: u64| {
+            let old = done.front().is_some_and(|segment| segment.first() < Some(first));
+            old || !done.is_empty() && (total > most || done.len() > SEGMENTS_MOST)
+        };
+        while goes(&self.done, total) {
             if let Some(segment) = self.done.pop_front() {
                 total -= segment.duration;
                 self.dropped_discontinuities += u64::from(segment.discontinuity);
             }
         }
+    }
+
+    /// How long the open segment is, with the part that is not closed.
+    fn length(&self) -> u64 {
+        let open = self.open.as_ref();
+        open.map_or(0, |(segment, part)| segment.duration + part.as_ref().map_or(0, |part| part.duration))
     }
 
     fn close_part(&mut self) -> bool {

@@ -15,6 +15,8 @@ use super::window::{Held, Window};
 
 /// How much a playlist lists; memory holds somewhat more, for players that lag.
 const LISTED_MICROS: u64 = 20_000_000;
+/// What stays in memory of a broadcast that is over; the rest is on disk.
+const KEPT_AT_END: usize = 8 << 20;
 
 /// One version of a media playlist, shared by all who wait for it.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +33,11 @@ impl Snapshot {
     /// Whether anything can be played.
     pub(super) fn has_media(&self) -> bool {
         self.done.is_some() || self.edge.1 > 0
+    }
+
+    /// Whether a player that knows nothing of parts has something to play.
+    pub(super) fn has_segment(&self) -> bool {
+        self.done.is_some()
     }
 
     /// Whether this version answers a reload that asked for this segment, or this part of it.
@@ -214,6 +221,7 @@ impl Track {
     /// Nothing comes any more: the last version of the playlist.
     pub(super) fn end(&mut self) {
         self.segments.end();
+        self.window.shrink(KEPT_AT_END);
         self.show();
         self.wake();
     }

@@ -49,6 +49,13 @@ impl Window {
         }
     }
 
+    /// Lets the oldest go until at most so many bytes are left.
+    pub(super) fn shrink(&mut self, most_bytes: usize) {
+        while self.chunks.len() > 1 && self.bytes > most_bytes {
+            self.pop();
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.chunks.clear();
         (self.bytes, self.micros) = (0, 0);

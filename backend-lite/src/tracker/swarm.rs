@@ -70,6 +70,10 @@ impl Swarm {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.peers.is_empty() && self.servers.is_empty()
+    }
+
     pub(super) fn viewers(&self) -> u32 {
         self.viewers
     }
@@ -105,10 +109,8 @@ impl Swarm {
 
     /// Takes a peer in or hears from it again.
     pub(super) fn announce(&mut self, now: Instant, arrival: Arrival<'_>) -> Result<(), SwarmError> {
-        let stats = arrival.stats.or_else(|| {
-            let known = self.index.get(arrival.peer_id).map(|&at| self.peers[at].stats);
-            known
-        });
+        let known = self.index.get(arrival.peer_id).map(|&at| self.peers[at].stats);
+        let stats = arrival.stats.or(known);
         self.leave(arrival.peer_id);
         let group = address::group(arrival.source);
         if self.peers.len() >= self.most {

@@ -1,3 +1,5 @@
+//! Accounts, sessions and who may do what.
+
 use backend_lite::api::{ErrorCode, NewBan, NewBroadcast, NewChannel, NewMute, Role};
 
 use crate::helper::{Home, code, credentials, raw};
@@ -132,7 +134,7 @@ async fn the_matrix_of_rights_holds_over_http() {
 }
 
 mod erased {
-    pub trait Json {
+    pub(super) trait Json {
         fn text(&self) -> String;
     }
 

@@ -1,3 +1,5 @@
+//! Chat over a real WebSocket.
+
 use backend_lite::api::{
     Author, ChatCommand, ChatConnection, ChatEvent, ChatMessage, Client, ErrorCode, NewBan, NewMute,
 };

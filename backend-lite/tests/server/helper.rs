@@ -17,15 +17,15 @@ use runnel_p2p::wire::{
 use tempfile::TempDir;
 
 /// Nothing in these tests takes longer.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-pub struct Home {
-    pub folder: TempDir,
-    pub clock: Clock,
-    pub server: Server,
+pub(crate) struct Home {
+    pub(crate) folder: TempDir,
+    pub(crate) clock: Clock,
+    pub(crate) server: Server,
 }
 
-pub fn settings(folder: &TempDir) -> Settings {
+pub(crate) fn settings(folder: &TempDir) -> Settings {
     let mut settings = Settings::local(folder.path().join("data"));
     // These tests are about the server; the swarm has its own.
     settings.tracker.seed = false;
@@ -34,11 +34,11 @@ pub fn settings(folder: &TempDir) -> Settings {
 }
 
 impl Home {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(|_| {}).await
     }
 
-    pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = settings(&folder);
         change(&mut settings);
@@ -48,41 +48,41 @@ impl Home {
     }
 
     /// The same data folder and clock, another process as it were.
-    pub async fn restart(self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
         let Self { folder, clock, server } = self;
         server.shutdown().await;
         let server = Server::start_with_clock(settings(&folder), clock.clone()).await.unwrap();
         Self { folder, clock, server }
     }
 
-    pub fn anonymous(&self) -> Client {
+    pub(crate) fn anonymous(&self) -> Client {
         Client::new(self.server.url(), None).unwrap()
     }
 
-    pub async fn admin(&self) -> Client {
+    pub(crate) async fn admin(&self) -> Client {
         self.anonymous().with_token(Some(self.server.admin_token().await.unwrap()))
     }
 
-    pub async fn guest(&self) -> Client {
+    pub(crate) async fn guest(&self) -> Client {
         let token = self.anonymous().guest().await.unwrap().token;
         self.anonymous().with_token(Some(token))
     }
 
-    pub async fn user(&self, name: &str) -> Client {
+    pub(crate) async fn user(&self, name: &str) -> Client {
         let token = self.anonymous().sign_up(&credentials(name)).await.unwrap().token;
         self.anonymous().with_token(Some(token))
     }
 
-    pub async fn advance(&self, seconds: u64) {
+    pub(crate) async fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
         self.server.tick().await;
     }
 
-    pub async fn publisher(&self, name: &str) -> Publisher {
+    pub(crate) async fn publisher(&self, name: &str) -> Publisher {
         self.publisher_with(name, |_| {}).await
     }
 
-    pub async fn publisher_with(&self, name: &str, change: impl FnOnce(&mut NewBroadcast)) -> Publisher {
+    pub(crate) async fn publisher_with(&self, name: &str, change: impl FnOnce(&mut NewBroadcast)) -> Publisher {
         let client = self.user(name).await;
         let new = NewChannel { name: format!("{name}-live"), title: None };
         let channel = client.create_channel(&new).await.unwrap();
@@ -112,46 +112,46 @@ impl Home {
     }
 }
 
-pub fn credentials(name: &str) -> Credentials {
+pub(crate) fn credentials(name: &str) -> Credentials {
     Credentials { name: name.to_owned(), password: "correct horse".to_owned() }
 }
 
-pub fn fresh_key() -> BroadcastKey {
+pub(crate) fn fresh_key() -> BroadcastKey {
     static COUNT: AtomicU64 = AtomicU64::new(1);
     let mut bytes = [5; 32];
     bytes[..8].copy_from_slice(&COUNT.fetch_add(1, Ordering::Relaxed).to_le_bytes());
     BroadcastKey::from_bytes(bytes)
 }
 
-pub struct Publisher {
-    pub client: Client,
-    pub channel: Channel,
-    pub channel_key: ChannelKey,
-    pub broadcast_key: BroadcastKey,
-    pub broadcast: BroadcastInfo,
-    pub session: IngestSession,
-    pub version: u32,
-    pub init: u32,
-    pub chunk_millis: u32,
+pub(crate) struct Publisher {
+    pub(crate) client: Client,
+    pub(crate) channel: Channel,
+    pub(crate) channel_key: ChannelKey,
+    pub(crate) broadcast_key: BroadcastKey,
+    pub(crate) broadcast: BroadcastInfo,
+    pub(crate) session: IngestSession,
+    pub(crate) version: u32,
+    pub(crate) init: u32,
+    pub(crate) chunk_millis: u32,
 }
 
-pub fn init_data(id: u32) -> Bytes {
+pub(crate) fn init_data(id: u32) -> Bytes {
     format!("init segment {id}").into()
 }
 
 /// What a chunk holds: its number and some bytes.
-pub fn payload(sequence: u64) -> Bytes {
+pub(crate) fn payload(sequence: u64) -> Bytes {
     let mut payload = format!("chunk {sequence} ").into_bytes();
     payload.resize(9000 + (sequence % 7) as usize * 100, sequence as u8);
     payload.into()
 }
 
 impl Publisher {
-    pub fn manifest(&self) -> SignedManifest {
+    pub(crate) fn manifest(&self) -> SignedManifest {
         self.unsigned_manifest().sign(&self.channel_key).unwrap()
     }
 
-    pub fn unsigned_manifest(&self) -> Manifest {
+    pub(crate) fn unsigned_manifest(&self) -> Manifest {
         let track = |kind, codec: &str| Track { kind, codec: codec.to_owned(), language: String::new() };
         Manifest {
             version: self.version,
@@ -175,7 +175,7 @@ impl Publisher {
         }
     }
 
-    pub fn info(&self, sequence: u64) -> ChunkInfo {
+    pub(crate) fn info(&self, sequence: u64) -> ChunkInfo {
         let micros = i64::try_from(sequence).unwrap() * i64::from(self.chunk_millis) * 1000;
         let group = u64::from(2000 / self.chunk_millis);
         ChunkInfo {
@@ -188,20 +188,20 @@ impl Publisher {
             start_micros: micros,
             duration_micros: self.chunk_millis * 1000,
             captured_micros: 1_790_000_000_000_000 + micros,
-            flags: ChunkFlags { keyframe: sequence % group == 0, discontinuity: false, end: false },
+            flags: ChunkFlags { keyframe: sequence.is_multiple_of(group), discontinuity: false, end: false },
             key_id: None,
         }
     }
 
-    pub fn chunk(&self, sequence: u64) -> SignedChunk {
+    pub(crate) fn chunk(&self, sequence: u64) -> SignedChunk {
         sign_chunk(&self.broadcast_key, self.info(sequence), payload(sequence)).unwrap()
     }
 
-    pub async fn put(&self, sequence: u64) -> Result<PutOutcome, ClientError> {
+    pub(crate) async fn put(&self, sequence: u64) -> Result<PutOutcome, ClientError> {
         self.client.put_chunk(self.session.fence, &self.chunk(sequence)).await
     }
 
-    pub async fn publish(&self, sequences: std::ops::Range<u64>) {
+    pub(crate) async fn publish(&self, sequences: std::ops::Range<u64>) {
         for sequence in sequences {
             let outcome = self.put(sequence).await.unwrap();
             assert!(matches!(outcome, PutOutcome::Stored(_)), "{sequence}: {outcome:?}");
@@ -209,7 +209,7 @@ impl Publisher {
     }
 
     /// What a publisher does that was killed and starts anew.
-    pub async fn come_back(&mut self) {
+    pub(crate) async fn come_back(&mut self) {
         let new = NewBroadcast {
             channel: self.channel.name.clone(),
             title: "Back again".to_owned(),
@@ -224,23 +224,23 @@ impl Publisher {
     }
 
     /// The address of something below the rendition.
-    pub fn media(&self, file: &str) -> String {
+    pub(crate) fn media(&self, file: &str) -> String {
         format!("/live/{}/{}/0/{file}", self.channel.name, self.session.epoch)
     }
 
-    pub async fn playlist(&self, query: &str) -> String {
+    pub(crate) async fn playlist(&self, query: &str) -> String {
         let url = self.media(&format!("media.m3u8{query}"));
         String::from_utf8(self.client.fetch(&url).await.unwrap().to_vec()).unwrap()
     }
 }
 
-pub fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> ErrorCode {
+pub(crate) fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> ErrorCode {
     let error = result.expect_err("this must be refused");
     error.code().unwrap_or_else(|| panic!("no answer: {error}"))
 }
 
 /// The next event that is not about viewers.
-pub async fn event(chat: &mut ChatConnection) -> ChatEvent {
+pub(crate) async fn event(chat: &mut ChatConnection) -> ChatEvent {
     loop {
         let event = tokio::time::timeout(PATIENCE, chat.next()).await.expect("an event in time");
         match event.expect("an open chat").unwrap() {
@@ -251,7 +251,7 @@ pub async fn event(chat: &mut ChatConnection) -> ChatEvent {
 }
 
 /// A request as it stands, for what the client would not send.
-pub async fn raw(
+pub(crate) async fn raw(
     client: &Client,
     method: &str,
     path: &str,

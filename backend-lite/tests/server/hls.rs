@@ -1,3 +1,5 @@
+//! Playlists and segments as a player asks for them.
+
 use backend_lite::api::{ErrorCode, NewBroadcast, Visibility};
 use backend_lite::testing::PlaylistValidator;
 

@@ -1,3 +1,5 @@
+//! Clients that mean harm or are broken.
+
 use std::io::ErrorKind;
 use std::time::Duration;
 

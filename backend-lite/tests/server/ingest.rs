@@ -1,3 +1,5 @@
+//! Ingest: idempotence, fences, takeover, resuming.
+
 use backend_lite::api::{ChunkReceipt, ErrorCode, NewBroadcast, PutOutcome};
 use runnel_p2p::wire::{ChannelKey, Epoch, Init, SignedManifest, encode_chunk, sign_chunk};
 

@@ -1,3 +1,5 @@
+//! Take-downs, mutes and bans.
+
 use backend_lite::api::{BroadcastState, ChatEvent, ErrorCode, Role};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,3 +1,5 @@
+//! A broadcast's states as viewers see them.
+
 use backend_lite::api::{BroadcastState, ChatEvent, ErrorCode, LiveQuery, NewBroadcast};
 use backend_lite::testing::PlaylistValidator;
 

@@ -1,3 +1,5 @@
+//! Health, time, community and metrics.
+
 use std::time::Duration;
 
 use backend_lite::api::{Client, ROUTES};

@@ -1,3 +1,5 @@
+//! Announces, tickets and candidates.
+
 use backend_lite::api::{Announce, BroadcastState, ErrorCode, PeerKind, PeerStats};
 use runnel_p2p::node::Keypair;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -15,7 +16,7 @@ use crate::authorise::{Action, Actor, Denied, Object, authorise};
 use crate::chat::Seat;
 use crate::gateway::extract::{Asker, Json, Path};
 use crate::gateway::failure::Failure;
-use crate::gateway::state::Services;
+use crate::gateway::state::{Held, Services};
 
 /// Largest frame a client may send.
 const MOST_BYTES: usize = 4 << 10;
@@ -31,6 +32,7 @@ pub(super) async fn enter(
     asker: Asker,
     Path(channel): Path<String>,
     headers: HeaderMap,
+    held: Option<Extension<Held>>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Failure> {
     check_origin(&services, &headers)?;
@@ -56,7 +58,7 @@ pub(super) async fn enter(
         .max_frame_size(MOST_BYTES);
     let tasks = services.tasks.clone();
     Ok(upgrade.on_upgrade(move |socket| {
-        let visit = Visit { services, channel, seat, actor: asker.actor, refusals: 0 };
+        let visit = Visit { services, channel, seat, actor: asker.actor, refusals: 0, _held: held };
         tasks.track_future(visit.run(socket))
     }))
 }
@@ -91,6 +93,8 @@ struct Visit {
     seat: Seat,
     actor: Actor,
     refusals: u32,
+    /// The connection counts until the visit is over.
+    _held: Option<Extension<Held>>,
 }
 
 impl Visit {
