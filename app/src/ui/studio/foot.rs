@@ -3,7 +3,7 @@
 use egui::{Align, Color32, Layout, Popup, PopupCloseBehavior, Ui, vec2};
 
 use crate::command::Command;
-use crate::state::{Connection, Health, StudioPhase};
+use crate::state::{Connection, Health, StudioPhase, StudioTelemetry};
 use crate::theme::{Type, Weight, space};
 use crate::ui::dialog::Dialog;
 use crate::ui::problem::{self, Step};
@@ -146,7 +146,10 @@ fn health(ui: &mut Ui, cx: &mut Cx<'_>) {
 
 /// What is sent, in words; the numbers are one click deeper.
 fn encoder(ui: &mut Ui, cx: &mut Cx<'_>) {
-    let (settings, telemetry) = (&cx.state.settings, &cx.state.studio.telemetry);
+    let settings = &cx.state.settings;
+    // What was encoded last says nothing about what comes next.
+    let idle = StudioTelemetry::default();
+    let telemetry = if cx.state.on_air() { &cx.state.studio.telemetry } else { &idle };
     let (width, height) = telemetry.size.unwrap_or((settings.size.width, settings.size.height));
     let size = watch::swarm::size_and_rate(cx, width, height, telemetry.fps.unwrap_or(settings.fps as f32));
     let rate = cx.words.rate(settings.bitrate_kbps);
