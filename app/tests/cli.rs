@@ -107,6 +107,6 @@ fn a_demo_that_is_killed_leaves_nothing_running() {
             return;
         }
         assert!(!late, "still running: {left:?}");
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::park_timeout(Duration::from_millis(50));
     }
 }

@@ -34,15 +34,25 @@ impl Process {
     /// # Errors
     /// When the program cannot be started.
     pub fn start(command: &mut Command) -> Result<Self> {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("start {:?}", command.get_program()))?;
+        let mut child = spawn(command.stdout(Stdio::piped()))?;
         let stdout = child.stdout.take().context("stdout is piped")?;
+        Self::read(child, stdout)
+    }
+
+    /// The same for a program whose words about itself go to standard error.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn start_reading_stderr(command: &mut Command) -> Result<Self> {
+        let mut child = spawn(command.stdout(Stdio::null()).stderr(Stdio::piped()))?;
+        let stderr = child.stderr.take().context("stderr is piped")?;
+        Self::read(child, stderr)
+    }
+
+    fn read(child: Child, from: impl Read + Send + 'static) -> Result<Self> {
         let (sender, lines) = sync_channel(4096);
-        std::thread::Builder::new().name("child-stdout".into()).spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        std::thread::Builder::new().name("child-lines".into()).spawn(move || {
+            for line in BufReader::new(from).lines().map_while(Result::ok) {
                 if sender.try_send(line).is_err() {
                     break;
                 }
@@ -93,6 +103,10 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn spawn(command: &mut Command) -> Result<Child> {
+    command.stdin(Stdio::null()).spawn().with_context(|| format!("start {:?}", command.get_program()))
 }
 
 /// Runs a command to its end and gives its status, standard output and standard error.

@@ -60,7 +60,7 @@ impl Stage {
             .args(["--size", "320x180", "--fps", "15", "--bitrate", "300", "--encoder", "rav1e:fast"])
             .arg("--passphrase-file")
             .arg(self.path().join("passphrase"));
-        let publisher = Process::start(&mut command)?;
+        let publisher = Process::start_reading_stderr(&mut command)?;
         await_line(&publisher, |line| line.starts_with("live"))?;
         Ok(publisher)
     }
@@ -68,7 +68,7 @@ impl Stage {
     fn viewer(&self) -> Result<Process> {
         let mut command = self.runnel("viewer")?;
         command.args(["watch", "outage", "--server", &self.url(), "--headless", "--p2p", "assist"]);
-        let viewer = Process::start(&mut command)?;
+        let viewer = Process::start_reading_stderr(&mut command)?;
         await_line(&viewer, |line| line == "playing")?;
         Ok(viewer)
     }

@@ -64,7 +64,8 @@ fn tests_wait_for_events_not_for_time() -> Result<()> {
     let sleeping: Vec<String> = all_sources()?
         .iter()
         .filter(|(path, _)| path.components().any(|part| part.as_os_str() == "tests"))
-        .filter(|(path, _)| !path.ends_with("tidy.rs"))
+        // These two wait for nothing: one names the words, the other publishes at the pace of its recording.
+        .filter(|(path, _)| !path.ends_with("tidy.rs") && !path.ends_with("device_lab/network.rs"))
         .filter(|(_, text)| text.contains("thread::sleep") || text.contains("time::sleep"))
         .map(|(path, _)| show(path))
         .collect();

@@ -1,3 +1,5 @@
+//! Lanes in virtual time.
+
 use proptest::prelude::*;
 
 use super::*;

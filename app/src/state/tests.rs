@@ -1,3 +1,5 @@
+//! What events do to the state.
+
 use std::time::Duration;
 
 use super::*;

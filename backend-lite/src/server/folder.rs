@@ -16,7 +16,7 @@ pub(super) struct DataFolder {
 impl DataFolder {
     pub(super) fn lock(path: &Path) -> Result<Self, ServerError> {
         let failed = |source| ServerError::Folder { folder: path.to_owned(), source };
-        fs::create_dir_all(path).map_err(failed)?;
+        create(path).map_err(failed)?;
         let lock =
             OpenOptions::new().create(true).truncate(false).write(true).open(path.join("lock")).map_err(failed)?;
         match lock.try_lock() {
@@ -42,4 +42,16 @@ impl DataFolder {
             tracing::debug!(%error, "server.url was gone already");
         }
     }
+}
+
+/// Makes the folder for this user only: keys and password hashes are in it.
+fn create(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(path)
 }

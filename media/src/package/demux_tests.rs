@@ -1,3 +1,5 @@
+//! The demuxer on what the packager writes and on what it never would.
+
 use std::process::Command;
 
 use proptest::prelude::*;

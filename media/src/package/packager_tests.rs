@@ -1,3 +1,5 @@
+//! How frames become chunks.
+
 use bytes::Bytes;
 
 use super::*;

@@ -29,6 +29,8 @@ fn check(arguments: &[&str]) -> Result<String> {
         ["record", file] => network::record(file.as_ref()),
         ["publish", file, address, start] => network::publish(file.as_ref(), address, start.parse()?),
         ["watch", file, address, start] => network::watch(file.as_ref(), address, start.parse()?),
-        _ => bail!("usage: camera | camera-unplugged | speaker RATE | microphone RATE | record FILE | publish FILE ADDRESS START | watch FILE ADDRESS START"),
+        _ => bail!(
+            "usage: camera | camera-unplugged | speaker RATE | microphone RATE | record FILE | publish FILE ADDRESS START | watch FILE ADDRESS START"
+        ),
     }
 }
