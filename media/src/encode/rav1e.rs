@@ -69,10 +69,10 @@ impl Preset {
     }
 }
 
-/// Pictures over which rav1e evens out its rate, which also bounds keyframes (12 is the least it allows).
+/// Pictures over which rav1e evens out its rate, which also bounds keyframes: the least it allows.
 ///
-/// A frame gets at most what the reservoir holds, and it starts half full: nine and a half pictures' worth for a keyframe.
-const RESERVOIR: i32 = 18;
+/// A frame gets at most what the reservoir holds, and it starts half full: six and a half pictures' worth for a keyframe.
+const RESERVOIR: i32 = 12;
 
 /// Times of a picture that is being encoded.
 #[derive(Clone, Copy)]

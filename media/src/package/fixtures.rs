@@ -20,7 +20,7 @@ pub(crate) fn at(micros: i64) -> (Timestamp, WallClock) {
 pub(crate) fn picture(index: u32, size: Size, fps: u32) -> VideoFrame {
     let (width, height) = (size.width() as usize, size.height() as usize);
     let shift = index as usize * 2;
-    let wave = |x: usize, y: usize| ((x + shift) * 5 ^ (y * 3)) as u8 / 2 + ((x * y / 64) as u8) / 4 + 30;
+    let wave = |x: usize, y: usize| (((x + shift) * 5) ^ (y * 3)) as u8 / 2 + ((x * y / 64) as u8) / 4 + 30;
     let luma = (0..width * height).map(|place| wave(place % width, place / width)).collect();
     let chroma = |seed: usize| {
         (0..width * height / 4).map(|place| (100 + (place % (width / 2) + shift + seed) / 8 % 60) as u8).collect()

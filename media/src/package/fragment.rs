@@ -20,7 +20,7 @@ pub(crate) fn to_ntp(at: WallClock) -> u64 {
     let seconds = at.as_micros().div_euclid(1_000_000) + NTP_TO_UNIX;
     let micros = at.as_micros().rem_euclid(1_000_000) as u64;
     // Rounded up, so that rounding down on the way back gives the same microsecond.
-    (seconds as u64) << 32 | ((micros << 32) + 999_999) / 1_000_000
+    ((seconds as u64) << 32) | (micros << 32).div_ceil(1_000_000)
 }
 
 /// The opposite of [`to_ntp`].

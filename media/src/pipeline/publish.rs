@@ -1,7 +1,7 @@
 //! A source to chunks, on threads of their own.
 //!
-//! `runnel-video` takes pictures from the source, prepares them and puts each in a slot in front of the encoder (newest
-//! wins); `runnel-encode` owns the encoder; `runnel-sound` prepares and encodes sound; `runnel-package` cuts chunks and
+//! `runnel-video` takes pictures from the source, prepares them and puts each in a queue of three in front of the encoder
+//! (the oldest gives way); `runnel-encode` owns the encoder; `runnel-sound` prepares and encodes sound; `runnel-package` cuts chunks and
 //! calls the sink. A lost source gives a still or silence, a failed encoder is replaced, a slow one gets less to do:
 //! the broadcast goes on.
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::capture::{self, AudioSpec, Capture, CaptureClock, CaptureConfig, SourceSpec};
+use crate::capture::{self, AudioSpec, Capture, CaptureClock, CaptureConfig, SourceSpec, queue};
 use crate::encode::opus::OpusEncoder;
 use crate::encode::probe::{ProbeTable, Rung};
 use crate::encode::{EncodeError, VideoEncoderConfig};
@@ -38,7 +38,7 @@ pub use types::{EndReason, PublishConfig, PublishError, PublishEvent, PublishPro
 
 use encoding::EncodeThread;
 use packaging::PackageThread;
-use shared::{Growth, MESSAGES, Message, Shared, VideoSource, tell};
+use shared::{Growth, MESSAGES, Message, PICTURES, Shared, VideoSource, tell};
 use sound::SoundThread;
 use video::{Lost, VideoThread};
 
@@ -68,7 +68,7 @@ impl Publisher {
         let shared = Shared::new(clock, rung, config.audio_chain.gain_db, config.audio_chain.muted);
         let shared = Arc::new(shared);
         let (out, messages) = sync_channel(MESSAGES);
-        let (pictures_in, pictures) = slot::slot();
+        let (pictures_in, pictures) = queue::queue(PICTURES);
         let (preview_in, preview) = slot::slot();
         *shared.preview.lock() = Some(preview_in);
         *shared.handle.lock() = Some(capture.handle);

@@ -10,11 +10,11 @@ use std::time::Duration;
 use super::overload::Overload;
 use super::shared::{Growth, Message, Paced, Shared, TICK, count, tell};
 use super::types::{EndReason, PublishEvent, PublishProblem};
+use crate::capture::queue;
 use crate::encode::probe::{ProbeRequest, Rung, cached_or_run, step_down};
 use crate::encode::{EncodeError, EncoderChoice, VideoEncoder, VideoEncoderConfig, names, rav1e};
 use crate::format::{ColorSpace, Timestamp};
 use crate::frame::EncodedFrame;
-use crate::slot;
 
 /// An encoder that fails again so soon is not opened a third time.
 const FAILS_AGAIN: Duration = Duration::from_secs(30);
@@ -23,7 +23,7 @@ const LEAST_STEP: f64 = 0.8;
 
 pub(crate) struct EncodeThread {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) pictures: slot::Receiver<Paced>,
+    pub(crate) pictures: queue::Receiver<Paced>,
     pub(crate) out: SyncSender<Message>,
     pub(crate) choice: EncoderChoice,
     pub(crate) probe_cache: Option<PathBuf>,
@@ -93,7 +93,6 @@ impl EncodeThread {
     fn open(&mut self, name: &str) -> Result<Open, EncodeError> {
         let config = VideoEncoderConfig {
             color: self.color,
-            // Keyframes come by media time, which is the same count unless pictures are lost.
             keyframe_interval: ((self.keyframe_every.as_secs_f64() * f64::from(self.rung.fps)).round() as u32).max(1),
             ..VideoEncoderConfig::new(self.rung.size, self.rung.fps, self.rung.bitrate_kbps)
         };
@@ -114,7 +113,7 @@ impl EncodeThread {
             let result = match next {
                 Ok(Some(paced)) => self.picture(&mut open, paced),
                 Ok(None) => self.drain(&mut open),
-                Err(slot::Closed) => {
+                Err(queue::Closed) => {
                     // What the encoder keeps is the end of the show.
                     let _ = open.encoder.flush().and_then(|()| self.drain(&mut open));
                     return;
@@ -144,7 +143,7 @@ impl EncodeThread {
             open.encoder.flush()?;
             self.drain(open)?;
             self.rung = paced.rung;
-            *open = self.open(&open.encoder.name().to_owned())?;
+            *open = self.open(open.encoder.name())?;
         }
         let bitrate = self.shared.new_bitrate.swap(0, Ordering::Relaxed);
         if bitrate > 0 && open.encoder.set_bitrate(bitrate).is_ok() {
@@ -152,9 +151,9 @@ impl EncodeThread {
             self.shared.encoder.lock().1.bitrate_kbps = bitrate;
         }
         let at = paced.frame.timestamp;
-        // Half a picture early, as pictures do not fall on the very instant.
-        let half = Duration::from_secs(1) / (2 * open.rung.fps.max(1));
-        let due = open.keyframe_at.is_none_or(|last| at.saturating_since(last) + half >= self.keyframe_every);
+        // Encoders count pictures themselves, which costs them nothing; this is for when too many were lost.
+        let latest = self.keyframe_every + self.keyframe_every / 4;
+        let due = open.keyframe_at.is_none_or(|last| at.saturating_since(last) >= latest);
         let forced = self.shared.force_keyframe.swap(false, Ordering::Relaxed);
         if due || forced {
             open.keyframe_at = Some(at);
@@ -174,6 +173,9 @@ impl EncodeThread {
     /// Hands on what is ready.
     fn drain(&self, open: &mut Open) -> Result<(), EncodeError> {
         while let Some(frame) = open.encoder.poll()? {
+            if frame.keyframe {
+                open.keyframe_at = open.keyframe_at.max(Some(frame.timestamp));
+            }
             while let Some((at, since)) = open.inside.pop_front() {
                 if at >= frame.timestamp {
                     self.shared.took("encode", since);

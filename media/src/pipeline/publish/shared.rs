@@ -27,6 +27,12 @@ pub(crate) enum Message {
     Thumbnail(VideoFrame),
 }
 
+/// Pictures that may wait for the encoder; beyond that the oldest gives way.
+///
+/// More than one, as an encoder that starts anew at a keyframe is busy for two or three pictures' time
+/// and then catches up.
+pub(crate) const PICTURES: usize = 3;
+
 /// Messages that may wait; whoever sends more waits too.
 pub(crate) const MESSAGES: usize = 128;
 

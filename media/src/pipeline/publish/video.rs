@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::shared::{Growth, Message, Paced, Shared, TICK, VideoSource, count, tell};
 use super::types::{EndReason, PublishEvent, PublishProblem};
-use crate::capture::CaptureEvent;
+use crate::capture::{CaptureEvent, queue};
 use crate::encode::probe::Rung;
 use crate::format::Timestamp;
 use crate::frame::{TrackKind, VideoFrame};
@@ -22,7 +22,7 @@ pub(crate) struct VideoThread {
     pub(crate) source: VideoSource,
     pub(crate) preprocessor: Preprocessor,
     pub(crate) rung: Rung,
-    pub(crate) encoder: slot::Sender<Paced>,
+    pub(crate) encoder: queue::Sender<Paced>,
     pub(crate) out: SyncSender<Message>,
     pub(crate) seconds: Option<f64>,
     pub(crate) lost: Lost,
