@@ -18,7 +18,7 @@ use runnel_p2p::{
         RenditionId, Sequence, SignedManifest, sign_chunk,
     },
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 const CHUNK: Duration = Duration::from_millis(100);
 const PROTOCOL: StreamProtocol = StreamProtocol::new("/runnel/bench/1");
@@ -78,10 +78,8 @@ async fn bare(chunks: u64, size: usize) -> Result<Outcome> {
 
     let mut arriving = pass.accept(PROTOCOL).map_err(|e| anyhow::anyhow!("{e}"))?;
     let mut ending = sink.accept(PROTOCOL).map_err(|e| anyhow::anyhow!("{e}"))?;
-    out.dial.send((middle_id, middle_address)).await?;
-    pass.dial.send((last_id, last_address)).await?;
-    let mut first = out.open(middle_id).await?;
-    let mut second = pass.open(last_id).await?;
+    let mut first = out.open(middle_id, middle_address).await?;
+    let mut second = pass.open(last_id, last_address).await?;
 
     let copy = tokio::spawn(async move {
         let (_, mut from) = arriving.next().await.context("the sender's stream")?;
@@ -104,11 +102,12 @@ async fn bare(chunks: u64, size: usize) -> Result<Outcome> {
             }
         }
     });
+    let payloads: Vec<_> = (0..chunks).map(|sequence| payload(sequence, size)).collect();
     let before = cpu()?;
     let mut pace = tokio::time::interval(CHUNK);
-    for sequence in 0..chunks {
+    for payload in &payloads {
         pace.tick().await;
-        first.write_all(&payload(sequence, size)).await?;
+        first.write_all(payload).await?;
         first.flush().await?;
     }
     first.close().await?;
@@ -120,7 +119,7 @@ async fn bare(chunks: u64, size: usize) -> Result<Outcome> {
 /// A bare peer: its swarm runs in a task of its own.
 struct Party {
     control: libp2p_stream::Control,
-    dial: mpsc::Sender<(PeerId, Multiaddr)>,
+    dial: mpsc::Sender<(Multiaddr, oneshot::Sender<()>)>,
 }
 
 impl Party {
@@ -131,8 +130,10 @@ impl Party {
         self.control.accept(protocol)
     }
 
-    async fn open(&mut self, peer: PeerId) -> Result<libp2p::Stream> {
-        // The dial is under way; an early try waits for it.
+    async fn open(&mut self, peer: PeerId, address: Multiaddr) -> Result<libp2p::Stream> {
+        let (connected, wait) = oneshot::channel();
+        self.dial.send((address, connected)).await?;
+        wait.await?;
         Ok(self.control.open_stream(peer, PROTOCOL).await?)
     }
 }
@@ -151,16 +152,20 @@ async fn party() -> Result<(PeerId, Multiaddr, Party)> {
         }
     };
     let (id, control) = (*swarm.local_peer_id(), swarm.behaviour().new_control());
-    let (dial, mut dials) = mpsc::channel::<(PeerId, Multiaddr)>(1);
+    let (dial, mut dials) = mpsc::channel::<(Multiaddr, oneshot::Sender<()>)>(1);
     tokio::spawn(async move {
+        let mut waiting = None;
         loop {
             tokio::select! {
-                Some((peer, address)) = dials.recv() => {
-                    swarm.add_peer_address(peer, address.clone());
-                    // A failed dial shows in the stream that is opened next.
-                    let _ = swarm.dial(address);
+                Some((address, connected)) = dials.recv() => {
+                    // Where the dial fails, who waits is let go with an error.
+                    waiting = swarm.dial(address).is_ok().then_some(connected);
                 }
-                _ = swarm.select_next_some() => {}
+                event = swarm.select_next_some() => {
+                    if let SwarmEvent::ConnectionEstablished { .. } = event && let Some(connected) = waiting.take() {
+                        let _ = connected.send(());
+                    }
+                }
             }
         }
     });
@@ -218,8 +223,13 @@ async fn swarm(chunks: u64, size: usize, mbits: f64) -> Result<Outcome> {
         }
     });
     let mut bytes = 0;
+    let limit = tokio::time::Instant::now() + CHUNK * chunks as u32 + Duration::from_secs(5);
     loop {
-        match tokio::time::timeout(Duration::from_secs(10), events.recv()).await? {
+        let Ok(event) = tokio::time::timeout_at(limit, events.recv()).await else {
+            let all = [&first, &middle, &last].map(Node::stats);
+            anyhow::bail!("the row stands still after {bytes} bytes: {all:#?}");
+        };
+        match event {
             Some(NodeEvent::Chunk(chunk)) => {
                 bytes += chunk.payload.len() as u64;
                 if chunk.header.sequence.0 + 1 == chunks {

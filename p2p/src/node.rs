@@ -129,7 +129,7 @@ impl Node {
         }
     }
 
-    /// What the node counted: at most 100 ms old while it runs, exact after it ended.
+    /// What the node counted: at most 300 ms old while it runs, exact after it ended.
     pub fn stats(&self) -> NodeStats {
         self.inner.stats.borrow().clone()
     }

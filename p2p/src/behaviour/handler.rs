@@ -65,6 +65,8 @@ impl OutboundUpgrade<Stream> for LaneUpgrade {
 struct LaneState {
     stream: Option<Stream>,
     reader: FrameReader,
+    /// The other side says nothing more here.
+    ended: bool,
     writer: FrameWriter,
 }
 
@@ -86,7 +88,7 @@ pub(crate) struct LinkHandler {
     fault: Option<LinkFault>,
     /// Set once a fault was found: nothing is read or written any more.
     dead: bool,
-    /// Set once the peer has all that the node sent before it let go.
+    /// Set once all that the node sent before it let go is through.
     drained: bool,
     /// Set for relayed connections: they serve to arrange a direct one and never carry media.
     inert: bool,
@@ -104,6 +106,7 @@ impl LinkHandler {
         let lanes = std::array::from_fn(|i| LaneState {
             stream: None,
             reader: FrameReader::new(Lane::at(i).limit()),
+            ended: false,
             writer: FrameWriter::default(),
         });
         // Popped from the end, so the control lane is asked for first.
@@ -180,10 +183,10 @@ impl LinkHandler {
         }
     }
 
-    /// Once the node let go, ends the lanes and waits until the peer has what was sent: closing a QUIC connection at once
-    /// would lose it.
+    /// Once the node let go, sends what is left and ends the lanes. The other side then ends them too, which shows here as
+    /// a fault: closing a QUIC connection at once would lose what is under way.
     fn drain(&mut self, cx: &mut Context<'_>) {
-        if self.drained || !self.outgoing.is_terminated() || !self.has_room(cx) {
+        if self.drained || !self.outgoing.is_terminated() {
             return;
         }
         for LaneState { stream, writer, .. } in &mut self.lanes {
@@ -193,7 +196,6 @@ impl LinkHandler {
             }
         }
         self.drained = true;
-        self.tell(Arrived::Drained);
     }
 
     /// Reads frames while the node takes them; what it does not take stays in the transport and slows the sender.
@@ -201,7 +203,7 @@ impl LinkHandler {
         let mut budget = READS_PER_POLL;
         for i in 0..LANES {
             let lane = Lane::at(i);
-            while self.lanes[i].stream.is_some() {
+            while self.lanes[i].stream.is_some() && !self.lanes[i].ended {
                 if !self.has_room(cx) {
                     return;
                 }
@@ -216,6 +218,11 @@ impl LinkHandler {
                         self.meters.read_frame(lane);
                         self.meters.set_partial(lane, false);
                         self.tell(Arrived::Frame(lane, frame));
+                    }
+                    // The control lane may still hold what explains it.
+                    Poll::Ready(Err(FrameError::Closed)) if lane != Lane::Control => {
+                        self.lanes[i].ended = true;
+                        break;
                     }
                     Poll::Ready(Err(error)) => {
                         self.fail(LinkFault::Frame { lane, error });

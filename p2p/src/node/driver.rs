@@ -90,6 +90,7 @@ pub(super) struct Driver {
     draining: HashMap<ConnectionId, Instant>,
     listeners: HashMap<ListenerId, Vec<Multiaddr>>,
     relay: bool,
+    serve: bool,
     ends: Ends,
     max_neighbours: usize,
     wanted: usize,
@@ -138,6 +139,7 @@ impl Driver {
             draining: HashMap::new(),
             listeners: HashMap::new(),
             relay: config.reach.relay,
+            serve: config.reach.serve,
             ends,
             max_neighbours: config.max_neighbours,
             wanted: WANTED.min(config.max_neighbours),
@@ -248,11 +250,6 @@ impl Driver {
                     self.core.handle(now, Input::Frame { connection, lane, frame });
                 }
             }
-            Arrived::Drained => {
-                if self.draining.remove(&connection).is_some() {
-                    self.swarm.close_connection(connection);
-                }
-            }
             Arrived::Fault(fault) => {
                 if self.links.contains_key(&connection) {
                     let (hostile, reason) = (fault.is_hostile(), fault.to_string());
@@ -270,6 +267,10 @@ impl Driver {
         match event {
             SwarmEvent::NewListenAddr { listener_id, address } => {
                 self.listeners.entry(listener_id).or_default().push(address.clone());
+                // A relay that knows no address of its own gives useless reservations.
+                if self.serve {
+                    self.swarm.add_external_address(address.clone());
+                }
                 self.addresses_changed();
                 self.event(NodeEvent::Listening(address));
             }
@@ -346,7 +347,7 @@ impl Driver {
     }
 
     fn close(&mut self, now: Instant, connection: ConnectionId) {
-        // Letting go of the link makes the connection send what is left and say when that is done.
+        // Letting go of the link makes the connection send what is left; it fails once the other side has ended it too.
         if self.links.remove(&connection).is_some() {
             self.draining.insert(connection, now + DRAIN);
         } else if !self.draining.contains_key(&connection) {
@@ -422,7 +423,9 @@ impl Driver {
     fn addresses_changed(&mut self) {
         let listening = self.listeners.values().flatten();
         let mut all: Vec<Multiaddr> = self.swarm.external_addresses().chain(listening).cloned().collect();
-        all.sort_by_key(|address| (address::is_relayed(address), std::cmp::Reverse(address::scope(address))));
+        all.sort_by_cached_key(|address| {
+            (address::is_relayed(address), std::cmp::Reverse(address::scope(address)), address.to_string())
+        });
         all.dedup();
         self.ends.addresses.send_replace(all);
     }

@@ -151,6 +151,7 @@ pub(crate) struct Actor {
     pub(crate) chunks: BTreeMap<u64, SignedChunk>,
     pub(crate) first: Option<u64>,
     pub(crate) missed: BTreeSet<u64>,
+    pub(crate) twice: BTreeSet<u64>,
     pub(crate) neighbours: usize,
     pub(crate) problems: Vec<NodeProblem>,
 }
@@ -168,6 +169,7 @@ impl Actor {
             chunks: BTreeMap::new(),
             first: None,
             missed: BTreeSet::new(),
+            twice: BTreeSet::new(),
             neighbours: 0,
             problems: Vec::new(),
         }
@@ -188,8 +190,9 @@ impl Actor {
             NodeEvent::Chunk(chunk) => {
                 let sequence = chunk.header.sequence.0;
                 self.first.get_or_insert(sequence);
-                let twice = self.chunks.insert(sequence, chunk.clone());
-                assert!(twice.is_none(), "chunk {sequence} came twice");
+                if self.chunks.insert(sequence, chunk.clone()).is_some() {
+                    self.twice.insert(sequence);
+                }
             }
             NodeEvent::Missed(sequence) => {
                 self.missed.insert(sequence.0);
@@ -251,8 +254,9 @@ impl Actor {
         }
     }
 
-    /// Checks that all that came is what was published.
+    /// Checks that all that came is what was published, and came once.
     pub(crate) fn check(&self, show: &Show) {
+        assert!(self.twice.is_empty(), "came twice: {:?}", self.twice);
         for (sequence, chunk) in &self.chunks {
             assert_eq!(chunk, &show.chunk(*sequence), "chunk {sequence}");
         }

@@ -44,6 +44,15 @@ impl Cast {
         tokio::spawn(async move { publish(&show, &[&publisher, &server], sequences).await })
     }
 
+    /// Waits until every viewer has every chunk, exactly as it was published.
+    pub(crate) async fn all_have(&mut self, last: u64) {
+        futures::future::join_all(self.viewers.iter_mut().map(|viewer| viewer.has_all(last))).await;
+        for viewer in &self.viewers {
+            viewer.check(&self.show);
+            assert!(viewer.missed.is_empty(), "missed {:?}", viewer.missed);
+        }
+    }
+
     pub(crate) async fn end(self) {
         for actor in self.viewers.iter().chain([&self.publisher, &self.server]) {
             tokio::time::timeout(LIMIT, actor.node.shutdown()).await.unwrap();
@@ -52,14 +61,12 @@ impl Cast {
 }
 
 async fn a_swarm_shares(over: Over) {
-    const LAST: u64 = 199;
+    const LAST: u64 = 399;
     let mut cast = Cast::meet(Show::new(over), 3).await;
     let publishing = cast.publish(0..LAST + 1);
-    for viewer in &mut cast.viewers {
-        viewer.has_all(LAST).await;
-        viewer.check(&cast.show);
+    cast.all_have(LAST).await;
+    for viewer in &cast.viewers {
         assert!(viewer.first.unwrap() <= 2 * GOP, "starts early: {:?}", viewer.first);
-        assert!(viewer.missed.is_empty(), "missed {:?}", viewer.missed);
     }
     publishing.await.unwrap();
     let nodes: Vec<_> = cast.viewers.iter().map(|v| v.node.clone()).collect();
@@ -95,11 +102,7 @@ async fn the_others_go_on_when_a_viewer_leaves() {
     let mut leaver = cast.viewers.remove(0);
     leaver.sees(60).await;
     leaver.node.shutdown().await;
-    for viewer in &mut cast.viewers {
-        viewer.has_all(LAST).await;
-        viewer.check(&cast.show);
-        assert!(viewer.missed.is_empty(), "missed {:?}", viewer.missed);
-    }
+    cast.all_have(LAST).await;
     publishing.await.unwrap();
     cast.end().await;
 }
@@ -114,16 +117,13 @@ async fn a_late_joiner_starts_at_a_keyframe_and_shares_too() {
     let mut late = cast.show.start(Role::Viewer, 99).await;
     let others: Vec<&Actor> = cast.viewers.iter().chain([&cast.publisher, &cast.server]).collect();
     late.knows(&others);
-    late.has_all(LAST).await;
+    tokio::join!(late.has_all(LAST), cast.all_have(LAST));
     let first = *late.chunks.first_key_value().unwrap().0;
     assert!(first.is_multiple_of(GOP), "starts at {first}, which is no keyframe");
     assert!(first >= 100, "starts at {first}: no history is wanted");
     late.check(&cast.show);
 
     publishing.await.unwrap();
-    for viewer in &mut cast.viewers {
-        viewer.has_all(LAST).await;
-    }
     late.node.shutdown().await;
     cast.end().await;
 }

@@ -75,22 +75,34 @@ async fn a_lane_opened_twice() {
     victim.node.shutdown().await;
 }
 
-/// Bad media from a greeted neighbour, while an honest swarm runs.
+#[tokio::test]
+async fn a_flood_of_messages() {
+    let show = Show::new(Over::Tcp);
+    let mut victim = show.start(Role::Viewer, 1).await;
+    let mut stranger = Stranger::connect(&victim).await;
+    stranger.greet(&show).await;
+    let word = Message::Control(Control::NeedHeader { sequence: Sequence(1) }).to_frame(Version::V2).unwrap();
+    for _ in 0..100 {
+        stranger.write(0, &word.repeat(500)).await;
+    }
+    bans(&mut victim, &mut stranger, "more messages").await;
+    victim.node.shutdown().await;
+}
+
+/// The chunk that the next one to forge would be.
+const NEXT: u64 = 50;
+
+/// Bad media from a greeted neighbour, in the middle of an honest broadcast.
 async fn forged(why: &str, forge: impl AsyncFnOnce(&mut Stranger, &Show)) {
-    const LAST: u64 = 99;
     let mut cast = Cast::meet(Show::new(Over::Quic), 2).await;
-    let publishing = cast.publish(0..LAST + 1);
-    cast.viewers[0].sees(30).await;
+    cast.publish(0..NEXT).await.unwrap();
+    cast.all_have(NEXT - 1).await;
     let mut stranger = Stranger::connect(&cast.viewers[0]).await;
     stranger.greet(&cast.show).await;
     forge(&mut stranger, &cast.show).await;
     bans(&mut cast.viewers[0], &mut stranger, why).await;
-    for viewer in &mut cast.viewers {
-        viewer.has_all(LAST).await;
-        viewer.check(&cast.show);
-        assert!(viewer.missed.is_empty(), "missed {:?}", viewer.missed);
-    }
-    publishing.await.unwrap();
+    cast.publish(NEXT..2 * NEXT).await.unwrap();
+    cast.all_have(2 * NEXT - 1).await;
     let victim = cast.viewers[0].node.clone();
     cast.end().await;
     assert_eq!(victim.stats().chunks_rejected, 1);
@@ -100,9 +112,9 @@ async fn forged(why: &str, forge: impl AsyncFnOnce(&mut Stranger, &Show)) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forged_piece() {
     forged("does not match its header", async |stranger, show| {
-        let future = show.chunk(90);
-        stranger.header(&future).await;
-        stranger.piece(&future, 0, vec![1; PIECE].into()).await;
+        let next = show.chunk(NEXT);
+        stranger.header(&next).await;
+        stranger.piece(&next, 0, vec![1; PIECE].into()).await;
     })
     .await;
 }
@@ -110,9 +122,9 @@ async fn a_forged_piece() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forged_piece_that_waited_for_its_header() {
     forged("does not match its header", async |stranger, show| {
-        let future = show.chunk(90);
-        stranger.piece(&future, 0, vec![1; PIECE].into()).await;
-        stranger.header(&future).await;
+        let next = show.chunk(NEXT);
+        stranger.piece(&next, 0, vec![1; PIECE].into()).await;
+        stranger.header(&next).await;
     })
     .await;
 }
@@ -121,7 +133,7 @@ async fn a_forged_piece_that_waited_for_its_header() {
 async fn a_forged_header() {
     forged("did not sign", async |stranger, show| {
         let other = Show { broadcast: runnel_p2p::wire::BroadcastKey::from_bytes([66; 32]), ..Show::new(show.over) };
-        stranger.header(&other.chunk(90)).await;
+        stranger.header(&other.chunk(NEXT)).await;
     })
     .await;
 }
@@ -139,11 +151,7 @@ async fn a_liar_who_claims_to_have_everything_and_gives_nothing() {
     }
     cast.viewers[0].meets(5).await;
     let publishing = cast.publish(0..LAST + 1);
-    for viewer in &mut cast.viewers {
-        viewer.has_all(LAST).await;
-        viewer.check(&cast.show);
-        assert!(viewer.missed.is_empty(), "missed {:?}", viewer.missed);
-    }
+    cast.all_have(LAST).await;
     publishing.await.unwrap();
     cast.end().await;
 }
@@ -181,10 +189,7 @@ async fn who_asks_for_everything_and_reads_nothing_costs_little() {
     stranger.greet(&cast.show).await;
     let all = Control::Subscribe { modulus: 2, stripes: 3, from: Sequence(0), headers: true };
     stranger.say(0, &Message::Control(all)).await;
-    for viewer in &mut cast.viewers {
-        viewer.has_all(LAST).await;
-        assert!(viewer.missed.is_empty(), "missed {:?}", viewer.missed);
-    }
+    cast.all_have(LAST).await;
     publishing.await.unwrap();
     let stats = cast.viewers[0].node.stats();
     let given: u64 = stats.neighbours.iter().filter(|n| n.peer == stranger.peer.to_string()).map(|n| n.bytes_out).sum();

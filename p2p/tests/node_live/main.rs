@@ -4,4 +4,5 @@ mod fixture;
 mod honest;
 mod hostile;
 mod news;
+mod reach;
 mod stranger;

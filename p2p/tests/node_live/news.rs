@@ -136,3 +136,24 @@ async fn a_new_version_and_a_new_epoch_reach_everybody_and_the_show_goes_on() {
     }
     assert_eq!(middle.node.stats().bytes_from_peers, 0, "all came from the publisher");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_publisher_that_comes_back_with_a_new_key_in_the_same_epoch_is_known_again() {
+    let show = Show::new(Over::Quic);
+    let [first, middle, mut last] = row(&show).await;
+    publish(&show, &[&first.node], 0..20).await;
+    last.sees(19).await;
+    first.node.shutdown().await;
+
+    let back = Show { broadcast: runnel_p2p::wire::BroadcastKey::from_bytes([99; 32]), ..Show::new(Over::Quic) };
+    let config = back.config(Role::Publisher, 7);
+    let again = Actor::start(runnel_p2p::node::NodeConfig { manifest: back.manifest(2), ..config }).await;
+    middle.knows(&[&again]);
+    last.until("version 2", |_, event| matches!(event, NodeEvent::ManifestChanged(m, _) if m.version == 2)).await;
+    let known = middle.node.stats_when(|stats| stats.neighbours.iter().any(|n| n.kind == Role::Publisher)).await;
+    assert!(known.is_some());
+    for actor in [&again, &middle, &last] {
+        actor.node.shutdown().await;
+        assert_eq!(actor.node.stats().peers_dropped, 0);
+    }
+}

@@ -129,7 +129,10 @@ impl Core {
     pub(super) fn join(&mut self, now: Instant, connection: ConnectionId) {
         let Some(neighbour) = self.neighbours.get(&connection) else { return };
         let Some(hello) = &neighbour.hello else { return };
-        if neighbour.member.is_some() || self.over || hello.epoch != self.verifier.manifest().epoch {
+        let manifest = self.verifier.manifest();
+        // A publisher that came back has a key that we learn from its manifest only; it is under way.
+        let newer = hello.manifest_version > manifest.version && hello.role == Role::Publisher;
+        if neighbour.member.is_some() || self.over || hello.epoch != manifest.epoch || newer {
             return;
         }
         let role = match self.admit(now, neighbour.peer, hello) {
@@ -157,11 +160,13 @@ impl Core {
 
     /// What a peer really is; an error if it claims to be what it is not, or has no ticket where one is needed.
     fn admit(&self, now: Instant, peer: PeerId, hello: &Hello) -> Result<Role, RefuseReason> {
-        let broadcast = self.verifier.manifest().broadcast;
+        let manifest = self.verifier.manifest();
+        let broadcast = manifest.broadcast;
         let bytes = peer.to_bytes();
         let key = match hello.role {
             Role::Viewer => None,
-            Role::Publisher => Some(self.verifier.manifest().broadcast_key),
+            // The key of an older version proves nothing, and its holder is no liar.
+            Role::Publisher => Some(manifest.broadcast_key).filter(|_| hello.manifest_version == manifest.version),
             Role::Server => self.community_key,
         };
         let role = match key {

@@ -67,8 +67,10 @@ impl Core {
             self.event(NodeEvent::NeighboursChanged(0));
             for &connection in &connections {
                 self.greet(connection);
-                self.join(now, connection);
             }
+        }
+        for &connection in &connections {
+            self.join(now, connection);
         }
         if tell_owner {
             self.event(NodeEvent::ManifestChanged(self.verifier.manifest().clone(), self.manifest.clone()));
