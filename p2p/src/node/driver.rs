@@ -48,6 +48,9 @@ const STATS: Duration = Duration::from_millis(100);
 /// How long a connection may take to send what is left when it is closed.
 const DRAIN: Duration = Duration::from_millis(500);
 
+/// How long after a relay refused a place it is asked again.
+const RESERVE: Duration = Duration::from_secs(10);
+
 /// How many frames are handled before the outputs' effects are looked at.
 const BATCH: usize = 64;
 
@@ -90,6 +93,9 @@ pub(super) struct Driver {
     draining: HashMap<ConnectionId, Instant>,
     listeners: HashMap<ListenerId, Vec<Multiaddr>>,
     relay: bool,
+    /// Whose relay we use, and when it was last asked for a place.
+    relay_server: Option<Candidate>,
+    reserved: Option<Instant>,
     serve: bool,
     ends: Ends,
     max_neighbours: usize,
@@ -139,6 +145,8 @@ impl Driver {
             draining: HashMap::new(),
             listeners: HashMap::new(),
             relay: config.reach.relay,
+            relay_server: None,
+            reserved: None,
             serve: config.reach.serve,
             ends,
             max_neighbours: config.max_neighbours,
@@ -216,21 +224,28 @@ impl Driver {
     }
 
     fn candidate(&mut self, candidate: Candidate) {
-        if self.relay && candidate.kind == Role::Server {
-            self.reserve(&candidate);
+        if self.relay && candidate.kind == Role::Server && candidate.addresses.iter().any(address::is_dialable) {
+            self.relay_server = Some(candidate.clone());
         }
         self.book.add(candidate);
     }
 
-    /// Asks the server's relay for a place, over which others can arrange a direct connection to us.
-    fn reserve(&mut self, server: &Candidate) {
-        let reserved = |addresses: &Vec<Multiaddr>| addresses.iter().any(address::is_relayed);
-        let pending = self.listeners.values().any(reserved);
-        let Some(address) = server.addresses.iter().find(|a| address::is_dialable(a) && !pending) else { return };
+    /// Asks the server's relay for a place, over which others can arrange a direct connection to us; over the connection
+    /// that is there, since a second one would be taken for a double.
+    fn reserve(&mut self, now: Instant) {
+        let Some(server) = self.relay_server.as_ref().filter(|server| self.swarm.is_connected(&server.peer)) else {
+            return;
+        };
+        let has_place = self.listeners.values().flatten().any(address::is_relayed);
+        let recent = self.reserved.is_some_and(|at| now.saturating_duration_since(at) < RESERVE);
+        let Some(address) = server.addresses.iter().find(|a| address::is_dialable(a)) else { return };
+        if has_place || recent {
+            return;
+        }
+        self.reserved = Some(now);
         let circuit = address::without_peer(address).with(Protocol::P2p(server.peer)).with(Protocol::P2pCircuit);
-        match self.swarm.listen_on(circuit.clone()) {
-            Ok(listener) => drop(self.listeners.insert(listener, vec![circuit])),
-            Err(e) => tracing::debug!(error = %e, "no place on the relay"),
+        if let Err(e) = self.swarm.listen_on(circuit) {
+            tracing::debug!(error = %e, "no place on the relay");
         }
     }
 
@@ -404,6 +419,7 @@ impl Driver {
             return;
         }
         self.next_watch = now + WATCH;
+        self.reserve(now);
         let mut cut = Vec::new();
         for (connection, link) in &mut self.links {
             if let Some(reason) = link.watchdog.check(now, &link.sender.reading()) {
