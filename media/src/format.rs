@@ -95,7 +95,11 @@ impl Size {
     /// [`InvalidSize`] for odd or out-of-range sides.
     pub fn new(width: u32, height: u32) -> Result<Self, InvalidSize> {
         let fits = |side: u32| side.is_multiple_of(2) && (Self::MIN..=Self::MAX).contains(&side);
-        if fits(width) && fits(height) { Ok(Self { width, height }) } else { Err(InvalidSize(format!("{width}x{height}"))) }
+        if fits(width) && fits(height) {
+            Ok(Self { width, height })
+        } else {
+            Err(InvalidSize(format!("{width}x{height}")))
+        }
     }
 
     /// Width in pixels.

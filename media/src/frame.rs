@@ -62,12 +62,25 @@ pub struct VideoFrame {
 
 impl VideoFrame {
     /// An 8-bit frame from three tightly packed planes (stride = width of the plane).
-    pub fn from_i420(timestamp: Timestamp, captured: WallClock, size: Size, color: ColorSpace, planes: [Vec<u8>; 3]) -> Self {
+    pub fn from_i420(
+        timestamp: Timestamp,
+        captured: WallClock,
+        size: Size,
+        color: ColorSpace,
+        planes: [Vec<u8>; 3],
+    ) -> Self {
         let [y, u, v] = planes;
         let width = size.width() as usize;
         debug_assert!(y.len() >= size.pixels() && u.len() >= size.pixels() / 4 && v.len() >= size.pixels() / 4);
         let plane = |data: Vec<u8>, stride| Plane { data: PlaneData::new(data), stride };
-        Self { timestamp, captured, size, color, depth: 8, planes: [plane(y, width), plane(u, width / 2), plane(v, width / 2)] }
+        Self {
+            timestamp,
+            captured,
+            size,
+            color,
+            depth: 8,
+            planes: [plane(y, width), plane(u, width / 2), plane(v, width / 2)],
+        }
     }
 }
 
