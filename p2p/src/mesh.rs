@@ -56,6 +56,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::wire::{Control, PieceSet, Role, Sequence};
 pub use config::{Config, copies_for, stripes_for};
+use estimate::Estimate;
 pub use event::{ChunkMeta, DropReason, Input, NeighbourId, NeighbourInfo, Output, Source};
 use gossip::Gossip;
 use neighbour::Neighbour;
@@ -82,6 +83,8 @@ pub struct Mesh {
     children: Vec<NeighbourId>,
     stripes: Vec<Stripe>,
     upload: Upload,
+    /// How long a piece waits here before it is pushed on.
+    wait: Estimate,
     gossip: Gossip,
     origin: Origin,
     seeding: Seeding,
@@ -121,6 +124,7 @@ impl Mesh {
             children: Vec::new(),
             stripes: (0..stripes).map(|_| Stripe::default()).collect(),
             upload: Upload::new(config.upload, now),
+            wait: Estimate::new(Duration::from_millis(5)),
             gossip: Gossip::new(now),
             origin,
             seeding: Seeding::new(now),
@@ -269,7 +273,9 @@ impl Mesh {
     }
 
     fn on_joined(&mut self, now: Instant, id: NeighbourId, info: NeighbourInfo) {
-        if self.neighbours.len() >= self.config.max_neighbours && !self.neighbours.contains_key(&id) {
+        // Who can feed many should know many.
+        let strong = usize::from(self.places() / u16::from(self.modulus())).min(20);
+        if self.neighbours.len() >= self.config.max_neighbours + 2 * strong && !self.neighbours.contains_key(&id) {
             self.outputs.push_back(Output::Drop { neighbour: id, reason: DropReason::Full });
             return;
         }
@@ -323,7 +329,7 @@ impl Mesh {
                 self.on_unsubscribe(now, from, modulus, stripes, first);
             }
             Control::Seed { modulus, stripes, from: first } => self.on_seed(now, from, modulus, stripes, first),
-            Control::Reject { modulus, stripes } => self.on_reject(now, from, modulus, stripes),
+            Control::Reject { modulus, stripes, from: first } => self.on_reject(now, from, modulus, stripes, first),
             Control::Skipped { sequence, pieces } => self.on_skipped(now, from, sequence, &pieces),
             Control::Ack { bytes } => self.on_ack(now, from, bytes),
             Control::Status(status) => self.on_status(now, from, status),
@@ -364,7 +370,6 @@ impl Mesh {
             return;
         }
         let is_whole = chunk.have.is_complete(meta.pieces());
-        let since_heard = now.saturating_duration_since(chunk.heard);
         // Whoever else was asked for it need not send it any more.
         let mut cancelled = Vec::new();
         chunk.requests.retain(|request| {
@@ -389,7 +394,6 @@ impl Mesh {
             if let Some(neighbour) = self.neighbours.get_mut(&id) {
                 neighbour.have.insert(sequence, piece);
             }
-            self.note_delivery(now, id, sequence, piece, since_heard);
         }
         self.announce(now, sequence, piece);
         self.push_piece(now, sequence, piece, bytes);

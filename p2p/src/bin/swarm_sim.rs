@@ -85,7 +85,8 @@ fn play(arguments: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
 fn print(report: &Report) {
     let lag = report.lag_ms;
     let first = report.first_frame_ms;
-    let share = |index: usize| 100.0 * report.bytes_from[index] as f64 / report.bytes_from.iter().sum::<u64>().max(1) as f64;
+    let share =
+        |index: usize| 100.0 * report.bytes_from[index] as f64 / report.bytes_from.iter().sum::<u64>().max(1) as f64;
     println!("offload       {:8.2} % of the bytes from other viewers", 100.0 * report.offload);
     println!(
         "others        {:8.2} % broadcaster, {:.2} % server's node, {:.2} % origin by HTTP",

@@ -54,7 +54,7 @@ impl Mesh {
         }
         if refused != 0 {
             self.stats.stripes_rejected += u64::from(refused.count_ones());
-            self.send(from, Control::Reject { modulus, stripes: refused });
+            self.send(from, Control::Reject { modulus, stripes: refused, from: Sequence(0) });
         }
         if refused != stripes {
             self.rank_children();
@@ -108,9 +108,11 @@ impl Mesh {
             return false;
         }
         let stripe = mask.trailing_zeros() as u8;
-        self.stop_stripes(weakest, modulus, 1 << stripe, Sequence(0));
+        // It is served on until it can have found someone else.
+        let from = self.window.end().after(2);
+        self.stop_stripes(weakest, modulus, 1 << stripe, from);
         self.stats.children_preempted += 1;
-        self.send(weakest, Control::Reject { modulus, stripes: 1 << stripe });
+        self.send(weakest, Control::Reject { modulus, stripes: 1 << stripe, from });
         true
     }
 

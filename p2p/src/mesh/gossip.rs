@@ -163,7 +163,7 @@ impl Mesh {
             depth: self.depths().collect(),
             copies: if self.is_source() { self.seeding.copies(self.modulus()) } else { Vec::new() },
             lag_millis: self.lag().as_millis().min(60_000) as u16,
-            queue_millis: self.queue_time().as_millis().min(60_000) as u16,
+            queue_millis: self.wait.mean().as_millis().min(60_000) as u16,
             places,
             places_free: places.saturating_sub(taken),
             newest: self.window.newest(),
@@ -205,6 +205,7 @@ impl Mesh {
             }
             return;
         }
+        self.follow_stripes(now, from);
         self.follow_parent(now, from);
         if let Some(newest) = newest {
             self.hear_of(now, newest);
@@ -236,6 +237,7 @@ impl Mesh {
 
     pub(super) fn on_have_delta(&mut self, now: Instant, from: NeighbourId, entries: &[HaveEntry]) {
         let newest = self.take_entries(from, entries);
+        self.drop_pushes_of(from, entries);
         if self.is_source() {
             return;
         }
@@ -246,6 +248,21 @@ impl Mesh {
             self.hear_of(now, newest);
         }
         self.repair_if_starving(now);
+    }
+
+    /// What a child got elsewhere need not be pushed to it any more.
+    fn drop_pushes_of(&mut self, child: NeighbourId, entries: &[HaveEntry]) {
+        let Some(child) = self.neighbours.get_mut(&child).filter(|child| !child.pushes.is_empty()) else { return };
+        child.pushes.retain(|queued| {
+            !entries.iter().any(|entry| match entry {
+                HaveEntry::Complete { first, count } => {
+                    *first <= queued.sequence && queued.sequence < first.after(u64::from(*count))
+                }
+                HaveEntry::Partial { sequence, pieces } => {
+                    *sequence == queued.sequence && pieces.contains(queued.piece)
+                }
+            })
+        });
     }
 
     /// Notes what a neighbour has; tells the newest chunk among it.

@@ -36,7 +36,6 @@ impl HaveMap {
         self.held(sequence).is_some_and(|held| held.all || !held.pieces.is_empty())
     }
 
-
     pub(super) fn has_header(&self, sequence: Sequence) -> bool {
         self.held(sequence).is_some_and(|held| held.header)
     }

@@ -35,6 +35,8 @@ pub(super) struct Neighbour {
     pub(super) answered: Option<Instant>,
     /// Requests it let pass, fading with each one it served.
     pub(super) failures: f32,
+    /// It was asked to send headers along with its pieces.
+    pub(super) sends_headers: bool,
     /// Stripes it refused to push, until when.
     pub(super) refuses: BTreeMap<u8, Instant>,
 
@@ -67,6 +69,7 @@ pub(super) struct Queued {
     pub(super) sequence: Sequence,
     pub(super) piece: u16,
     pub(super) bytes: u32,
+    pub(super) since: Instant,
     /// When it is no longer worth sending.
     pub(super) until: Instant,
 }
@@ -169,6 +172,7 @@ impl Neighbour {
             service: Estimate::new(Duration::from_millis(15)),
             answered: None,
             failures: 0.0,
+            sends_headers: false,
             refuses: BTreeMap::new(),
             wants: Wants::default(),
             child_since: None,
@@ -206,6 +210,17 @@ impl Neighbour {
     /// How many stripes it can push, as far as it says.
     pub(super) fn places(&self) -> u16 {
         self.status.as_ref().map_or(1, |status| status.places)
+    }
+
+    /// How much later than others it is served: who hands pieces on goes before who only watches.
+    pub(super) fn handicap(&self, modulus: u8) -> Duration {
+        let copies = f32::from(self.places()) / f32::from(modulus.max(1));
+        Duration::from_millis(match copies {
+            0.0..0.1 => 60,
+            0.1..1.5 => 30,
+            1.5..4.0 => 10,
+            _ => 0,
+        })
     }
 
     /// Most bytes in flight to it when it gets this many bytes a second.

@@ -9,6 +9,7 @@ use super::Mesh;
 use super::estimate::Estimate;
 use super::event::NeighbourId;
 use super::neighbour::stripe_of;
+use super::push::REACH_BACK;
 use super::start::Phase;
 use crate::wire::control::NO_PATH;
 use crate::wire::{Control, MAX_STRIPES, PieceSet, Role, Sequence};
@@ -28,6 +29,10 @@ const REFUSED: Duration = Duration::from_secs(1);
 /// Bounds of how long after its chunk was heard of a piece is expected.
 const SOONEST: Duration = Duration::from_millis(60);
 const LATEST: Duration = Duration::from_millis(400);
+/// The same where a later chunk's piece came first.
+const OVERTAKEN: Duration = Duration::from_millis(80);
+/// From how many parents headers are taken: the others' would come twice.
+const HEADER_PARENTS: usize = 2;
 /// Pieces that a parent may leave out before another is looked for.
 const SKIPS: f32 = 6.0;
 
@@ -44,6 +49,8 @@ pub(super) struct Stripe {
     latest: Option<Sequence>,
     /// A parent that lets go still delivers what comes before this chunk.
     covered: Sequence,
+    /// Whom we left for the present parent; asked again if that one declines.
+    previous: Option<NeighbourId>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +73,7 @@ impl Default for Stripe {
             delay: Estimate::new(Duration::from_millis(60)),
             latest: None,
             covered: Sequence(0),
+            previous: None,
         }
     }
 }
@@ -87,36 +95,33 @@ pub(super) enum Expected {
 
 impl Mesh {
     /// When a piece that was not skipped should be pushed to us.
-    pub(super) fn expected(&self, sequence: Sequence, piece: u16, heard: Instant) -> Expected {
+    pub(super) fn expected(&self, sequence: Sequence, piece: u16, heard: Instant, fetch_at: Instant) -> Expected {
+        // There is no hurry while the origin's time is far: what is pulled too early comes twice.
+        let slack = fetch_at.saturating_duration_since(heard);
+        let (soonest, latest) = (SOONEST.max(slack / 5), LATEST.max(slack.mul_f64(0.65)));
         let stripe = &self.stripes[usize::from(stripe_of(sequence, piece, self.modulus()))];
         let Some(parent) = stripe.parent.filter(|parent| parent.from <= sequence) else {
             return match sequence < stripe.covered {
-                true => Expected::By(heard + stripe.delay.high().clamp(SOONEST, LATEST)),
+                true => Expected::By(heard + stripe.delay.high().clamp(soonest, latest)),
                 false => Expected::Never,
             };
         };
-        let patience = stripe.delay.high().clamp(SOONEST, LATEST);
+        let patience = stripe.delay.high().clamp(soonest, latest);
         // A new parent needs the way there and back first.
         let begun = heard.max(parent.since + self.neighbours.get(&parent.id).map_or(Duration::ZERO, |it| it.rtt));
         let overtaken = stripe.latest.is_some_and(|latest| latest > sequence);
-        Expected::By(begun + if overtaken { patience.min(Duration::from_millis(80)) } else { patience })
+        Expected::By(begun + if overtaken { patience.min(soonest.max(OVERTAKEN)) } else { patience })
     }
 
-    /// A neighbour delivered a piece.
-    pub(super) fn note_delivery(
-        &mut self,
-        now: Instant,
-        from: NeighbourId,
-        sequence: Sequence,
-        piece: u16,
-        since_heard: Duration,
-    ) {
+    /// A neighbour pushed a piece, be it new or not.
+    pub(super) fn note_delivery(&mut self, now: Instant, from: NeighbourId, sequence: Sequence, piece: u16) {
+        let since_heard = self.window.get(sequence).map(|chunk| now.saturating_duration_since(chunk.heard));
         let index = usize::from(stripe_of(sequence, piece, self.modulus()));
         let Some(stripe) = self.stripes.get_mut(index) else { return };
         let Some(parent) = stripe.parent.as_mut().filter(|parent| parent.id == from) else { return };
         parent.delivered = Some(now);
         parent.skips *= 0.9;
-        if sequence >= parent.from {
+        if let Some(since_heard) = since_heard.filter(|_| sequence >= parent.from) {
             stripe.delay.add(since_heard);
             stripe.latest = stripe.latest.max(Some(sequence));
         }
@@ -126,6 +131,7 @@ impl Mesh {
     pub(super) fn look_after_parents(&mut self, now: Instant) {
         self.leave_silent_parents(now);
         self.choose_parents(now);
+        self.look_after_headers();
         if self.improve_at <= now {
             let jitter = 0.75 + 0.5 * self.rng.random::<f64>();
             self.improve_at = now + IMPROVE.mul_f64(jitter);
@@ -151,12 +157,28 @@ impl Mesh {
             // Stripes that someone still delivers for a while start later.
             let mut starts: BTreeMap<Sequence, u32> = BTreeMap::new();
             for stripe in (0..self.modulus()).filter(|stripe| stripes >> stripe & 1 == 1) {
-                *starts.entry(self.stripes[usize::from(stripe)].covered.max(next)).or_default() |= 1 << stripe;
+                let from = self.first_missing(stripe, next).max(self.stripes[usize::from(stripe)].covered);
+                *starts.entry(from).or_default() |= 1 << stripe;
             }
             for (from, stripes) in starts {
                 self.subscribe(now, id, stripes, from);
             }
         }
+    }
+
+    /// The first of the latest chunks of which something in a stripe is missing and was not asked for.
+    fn first_missing(&self, stripe: u8, next: Sequence) -> Sequence {
+        let modulus = self.modulus();
+        let missing = self.window.iter().rev().take(REACH_BACK as usize).filter(|chunk| {
+            let wanted = |piece: u16| {
+                stripe_of(chunk.sequence, piece, modulus) == stripe
+                    && !chunk.have.contains(piece)
+                    && !chunk.requests.iter().any(|request| request.piece == piece)
+            };
+            let open = chunk.is_open() && !chunk.backlog && chunk.fetching.is_none();
+            open && chunk.meta.is_none_or(|meta| (0..meta.pieces()).any(wanted))
+        });
+        missing.last().map_or(next, |chunk| chunk.sequence).min(next)
     }
 
     /// The first chunk that nobody can have begun to push to us.
@@ -180,9 +202,57 @@ impl Mesh {
             self.stripes[usize::from(stripe)].depth = self.depth(stripe);
         }
         let modulus = self.modulus();
-        self.send(id, Control::Subscribe { modulus, stripes, from, headers: true });
+        let headers = self.takes_headers_from(id);
+        self.send(id, Control::Subscribe { modulus, stripes, from, headers });
         self.gossip.tell_status(now);
         self.repair_soon(now);
+    }
+
+    /// Headers come along with the pieces of the first few parents only.
+    fn takes_headers_from(&mut self, id: NeighbourId) -> bool {
+        let mut sources: Vec<NeighbourId> = self.stripes.iter().filter_map(Stripe::parent).collect();
+        sources.sort();
+        sources.dedup();
+        sources.retain(|other| {
+            let sends = self.neighbours.get(other).is_some_and(|parent| parent.sends_headers || parent.is_source());
+            sends && *other != id
+        });
+        let takes = sources.len() < HEADER_PARENTS;
+        if let Some(parent) = self.neighbours.get_mut(&id) {
+            parent.sends_headers = takes;
+        }
+        takes
+    }
+
+    /// Makes sure that enough parents send headers.
+    fn look_after_headers(&mut self) {
+        let mut parents: Vec<NeighbourId> = self.stripes.iter().filter_map(Stripe::parent).collect();
+        parents.sort();
+        parents.dedup();
+        for id in parents {
+            let sends = self.neighbours.get(&id).is_none_or(|parent| parent.sends_headers || parent.is_source());
+            if !sends && self.takes_headers_from(id) {
+                let (modulus, from) = (self.modulus(), self.window.end());
+                self.send(id, Control::Subscribe { modulus, stripes: 0, from, headers: true });
+            }
+        }
+    }
+
+    /// Pieces are asked of someone else: their parents need not push them any more.
+    pub(super) fn spare_parents(&mut self, asked: NeighbourId, sequence: Sequence, pieces: &PieceSet) {
+        let modulus = self.modulus();
+        let mut spared: BTreeMap<NeighbourId, PieceSet> = BTreeMap::new();
+        for piece in pieces.iter() {
+            let stripe = self.stripes.get_mut(usize::from(stripe_of(sequence, piece, modulus)));
+            let Some(parent) = stripe.and_then(|stripe| stripe.parent.as_mut()) else { continue };
+            if parent.id != asked && parent.from <= sequence {
+                parent.skips += 0.5;
+                spared.entry(parent.id).or_default().insert(piece);
+            }
+        }
+        for (to, pieces) in spared {
+            self.send(to, Control::Cancel { sequence, pieces });
+        }
     }
 
     /// The neighbour that should push a stripe, given what is about to be asked of others.
@@ -199,7 +269,7 @@ impl Mesh {
             let also = chosen.get(&id).map_or(0, |mask| mask.count_ones());
             // Equal ones are chosen among by chance, differently by each viewer.
             let chance = (jitter + index as f64 * 0.618_034).fract();
-            let cost = self.cost(id, stripe) + 12.0 * f64::from(also) + 8.0 * chance;
+            let cost = self.cost(id, stripe) + 12.0 * f64::from(also) + 25.0 * chance;
             if best.is_none_or(|(other, _)| cost < other) {
                 best = Some((cost, id));
             }
@@ -315,6 +385,8 @@ impl Mesh {
     /// Moves one stripe to a clearly better parent, without a gap.
     fn improve_one(&mut self, now: Instant) {
         let mut best: Option<(f64, u8, NeighbourId)> = None;
+        // Who hands on much may take a weaker one's place.
+        let strong = self.places() >= 2 * u16::from(self.modulus());
         for stripe in 0..self.modulus() {
             let Some(parent) = self.stripes[usize::from(stripe)].parent else { continue };
             let seeded = self.neighbours.get(&parent.id).is_none_or(|neighbour| neighbour.is_source());
@@ -324,7 +396,7 @@ impl Mesh {
             let current = self.cost(parent.id, stripe) - 10.0;
             let ours = self.depth(stripe);
             for (&id, neighbour) in &self.neighbours {
-                let free = neighbour.status.as_ref().is_some_and(|status| status.places_free > 0);
+                let free = neighbour.status.as_ref().is_some_and(|status| status.places_free > 0 || strong);
                 let safe = neighbour.depth(stripe, self.modulus()) < ours;
                 if neighbour.is_source() || id == parent.id || !free || !safe {
                     continue;
@@ -333,7 +405,7 @@ impl Mesh {
                     continue;
                 }
                 let gain = current - self.cost(id, stripe);
-                if gain > WORTH && best.is_none_or(|(other, ..)| gain > other) {
+                if gain > WORTH + 0.15 * current && best.is_none_or(|(other, ..)| gain > other) {
                     best = Some((gain, stripe, id));
                 }
             }
@@ -345,6 +417,9 @@ impl Mesh {
         let modulus = self.modulus();
         self.send(old, Control::Unsubscribe { modulus, stripes: 1 << stripe, from });
         self.subscribe(now, id, 1 << stripe, from);
+        let state = &mut self.stripes[usize::from(stripe)];
+        state.previous = Some(old);
+        state.covered = from;
         self.stats.parents_improved += 1;
     }
 
@@ -390,6 +465,25 @@ impl Mesh {
         self.repair_soon(now);
     }
 
+    /// The number of stripes spreads from the sources: who is nearer to them knows better.
+    pub(super) fn follow_stripes(&mut self, now: Instant, from: NeighbourId) {
+        let Some(neighbour) = self.neighbours.get(&from) else { return };
+        let Some(status) = &neighbour.status else { return };
+        let modulus = status.depth.len() as u8;
+        if modulus == 0 || modulus == self.modulus() || modulus > MAX_STRIPES {
+            return;
+        }
+        let nearest = |depths: &mut dyn Iterator<Item = u8>| depths.min().unwrap_or(NO_PATH);
+        let theirs = match neighbour.info.role {
+            Role::Viewer => nearest(&mut status.depth.iter().copied()),
+            role => u8::from(role == Role::Server),
+        };
+        if theirs < nearest(&mut self.depths()) {
+            self.restripe(now, modulus);
+            self.choose_parents(now);
+        }
+    }
+
     /// Deals the chunks into another number of stripes.
     fn restripe(&mut self, now: Instant, modulus: u8) {
         let old = self.modulus();
@@ -408,13 +502,21 @@ impl Mesh {
         self.stripes = (0..modulus).map(|_| Stripe { orphan_since: Some(now), ..Stripe::default() }).collect();
     }
 
-    pub(super) fn on_reject(&mut self, now: Instant, from: NeighbourId, modulus: u8, stripes: u32) {
+    pub(super) fn on_reject(&mut self, now: Instant, from: NeighbourId, modulus: u8, stripes: u32, first: Sequence) {
         if modulus != self.modulus() || self.is_source() {
             return;
         }
         for stripe in (0..modulus).filter(|stripe| stripes >> stripe & 1 == 1) {
-            if self.stripes[usize::from(stripe)].parent() == Some(from) {
-                self.leave_parent(now, stripe, false);
+            let state = &mut self.stripes[usize::from(stripe)];
+            if state.parent() != Some(from) {
+                continue;
+            }
+            let previous = state.previous.take();
+            state.covered = state.covered.max(first);
+            let begins = state.covered;
+            self.leave_parent(now, stripe, false);
+            if let Some(previous) = previous.filter(|id| self.neighbours.contains_key(id)) {
+                self.subscribe(now, previous, 1 << stripe, begins.max(self.next_unheard()));
             }
         }
         self.choose_parents(now);

@@ -7,8 +7,12 @@ use super::neighbour::{InFlight, MAX_QUEUE, Queued};
 use super::{Mesh, Output};
 use crate::wire::{Control, MAX_PIECES, PIECE, PieceSet, Sequence};
 
+/// How much later than a push a request is served that came at the same time: a piece that is not pushed is asked for next.
+const HANDICAP: Duration = Duration::from_millis(40);
+/// Longest time that requests may wait here; more are refused at once, so that they are asked elsewhere.
+const BACKLOG: Duration = Duration::from_millis(120);
 /// How far back a new subscription reaches for pieces that are here already, in chunks.
-const REACH_BACK: u64 = 3;
+pub(super) const REACH_BACK: u64 = 4;
 
 impl Mesh {
     /// Sends a header ahead of its pieces to all children that will get any.
@@ -32,7 +36,7 @@ impl Mesh {
     }
 
     fn push_piece_to(&mut self, now: Instant, to: NeighbourId, sequence: Sequence, piece: u16, bytes: u32) {
-        let chunk = self.config.chunk;
+        let patience = self.config.chunk.max(self.config.target_delay / 4);
         let Some(child) = self.neighbours.get_mut(&to) else { return };
         if !child.wants.covers(sequence, piece) || child.have.has(sequence, piece) {
             return;
@@ -44,9 +48,9 @@ impl Mesh {
         }
         child.have.insert(sequence, piece);
         self.order += 1;
-        // What cannot leave within about a chunk's time is better pulled from someone else.
-        let until = now + (child.rtt + Duration::from_millis(60)).max(chunk);
-        child.pushes.push_back(Queued { order: self.order, sequence, piece, bytes, until });
+        // What cannot leave within that time is better pulled from someone else.
+        let until = now + (child.rtt + Duration::from_millis(60)).max(patience);
+        child.pushes.push_back(Queued { order: self.order, sequence, piece, bytes, since: now, until });
     }
 
     /// Pushes what a new child of some stripes is due and is here already.
@@ -67,7 +71,7 @@ impl Mesh {
         self.pump(now);
     }
 
-    /// Sends what credit and budget allow: requests by deadline, then pushes in their order.
+    /// Sends what credit and budget allow, in the order in which it was due.
     pub(super) fn pump(&mut self, now: Instant) {
         self.pump_at = None;
         self.skip_stale(now);
@@ -75,12 +79,15 @@ impl Mesh {
             let Some(neighbour) = self.neighbours.get_mut(&to) else { return };
             let queue = if urgent { &mut neighbour.urgent } else { &mut neighbour.pushes };
             let Some(queued) = queue.front().copied() else { return };
-            let Queued { sequence, piece, bytes, .. } = queued;
+            let Queued { sequence, piece, bytes, since, .. } = queued;
             if let Err(wait) = self.upload.take(now, bytes) {
                 self.pump_by(now + wait);
                 break;
             }
             queue.pop_front();
+            if !urgent {
+                self.wait.add(now.saturating_duration_since(since));
+            }
             if (urgent || neighbour.wants.headers) && !neighbour.have.has_header(sequence) {
                 neighbour.have.insert_header(sequence);
                 self.outputs.push_back(Output::SendHeader { to, sequence });
@@ -107,28 +114,30 @@ impl Mesh {
 
     /// The neighbour to send to next, and whether it is an answer to a request.
     fn next_to_send(&self) -> Option<(NeighbourId, bool)> {
-        let rate = self.pace.0;
-        let mut urgent: Option<(Instant, NeighbourId)> = None;
-        let mut push: Option<(u64, NeighbourId)> = None;
+        let (rate, modulus) = (self.pace.0, self.modulus());
+        let mut best: Option<((Instant, u64), NeighbourId, bool)> = None;
+        let mut offer = |key: (Instant, u64), id: NeighbourId, urgent: bool| {
+            if best.is_none_or(|(other, ..)| key < other) {
+                best = Some((key, id, urgent));
+            }
+        };
         for (&id, neighbour) in &self.neighbours {
             if let Some(front) = neighbour.urgent.front() {
                 // Repair and start-up may use a whole stream's rate.
                 let room = neighbour.room(2.0 * rate).max(8 * PIECE as u64);
-                if neighbour.flying + u64::from(front.bytes) <= room && urgent.is_none_or(|(at, _)| front.until < at) {
-                    urgent = Some((front.until, id));
+                if neighbour.flying + u64::from(front.bytes) <= room {
+                    offer((front.since + HANDICAP, front.order), id, true);
                 }
             }
             if let Some(front) = neighbour.pushes.front() {
                 let share = neighbour.wants.count().max(1) as f64 / f64::from(neighbour.wants.modulus().max(1));
                 let room = neighbour.room(rate * share);
-                if neighbour.flying + u64::from(front.bytes) <= room
-                    && push.is_none_or(|(order, _)| front.order < order)
-                {
-                    push = Some((front.order, id));
+                if neighbour.flying + u64::from(front.bytes) <= room {
+                    offer((front.since + neighbour.handicap(modulus), front.order), id, false);
                 }
             }
         }
-        urgent.map(|(_, id)| (id, true)).or(push.map(|(_, id)| (id, false)))
+        best.map(|(_, id, urgent)| (id, urgent))
     }
 
     /// Gives up what waited too long, and says so.
@@ -193,11 +202,21 @@ impl Mesh {
         within: Duration,
     ) {
         let forbidden = self.upload.is_forbidden();
+        let mut queued_bytes: u64 = self
+            .neighbours
+            .values()
+            .flat_map(|neighbour| &neighbour.urgent)
+            .map(|queued| u64::from(queued.bytes))
+            .sum();
         let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
         let chunk = self.window.get(sequence);
         let meta = chunk.and_then(|chunk| chunk.meta);
         let present =
             chunk.filter(|_| !forbidden && meta.is_some()).map(|chunk| chunk.have.clone()).unwrap_or_default();
+        if pieces.len() < MAX_PIECES {
+            // Who names pieces knows the header.
+            neighbour.have.insert_header(sequence);
+        }
         let mut refused = pieces.without(&present);
         if let Some(meta) = meta {
             for piece in pieces.and(&present).iter() {
@@ -207,15 +226,16 @@ impl Mesh {
                     continue;
                 }
                 neighbour.pushes.retain(|queued| !same(queued));
-                if neighbour.urgent.len() >= MAX_QUEUE {
+                queued_bytes += u64::from(meta.piece_size(piece));
+                if neighbour.urgent.len() >= MAX_QUEUE || self.upload.time_for(queued_bytes) > BACKLOG.min(within) {
                     self.stats.requests_dropped += 1;
                     refused.insert(piece);
                     continue;
                 }
                 self.order += 1;
                 neighbour.have.insert(sequence, piece);
-                let queued =
-                    Queued { order: self.order, sequence, piece, bytes: meta.piece_size(piece), until: now + within };
+                let bytes = meta.piece_size(piece);
+                let queued = Queued { order: self.order, sequence, piece, bytes, since: now, until: now + within };
                 let place = neighbour.urgent.partition_point(|other| other.until <= queued.until);
                 neighbour.urgent.insert(place, queued);
             }
@@ -254,7 +274,9 @@ impl Mesh {
         let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
         neighbour.received += u64::from(bytes);
         neighbour.have.insert(sequence, piece);
-        self.answered(now, from, sequence, piece);
+        if !self.answered(now, from, sequence, piece) {
+            self.note_delivery(now, from, sequence, piece);
+        }
         self.acknowledge(now, from);
         let known = self.window.get(sequence).is_some_and(|chunk| chunk.meta.is_some());
         if !known && !self.is_source() && self.window.hear_of(now, sequence).is_some() {
@@ -263,16 +285,5 @@ impl Mesh {
             }
             self.repair_by(now + super::repair::HEADER_WAIT);
         }
-    }
-
-    /// How long a piece waits here before it leaves.
-    pub(super) fn queue_time(&self) -> Duration {
-        let waiting: u64 =
-            self.neighbours.values().flat_map(|neighbour| &neighbour.pushes).map(|it| u64::from(it.bytes)).sum();
-        if waiting == 0 {
-            return Duration::ZERO;
-        }
-        let places = f64::from(self.places().max(1)) / f64::from(self.modulus());
-        Duration::from_secs_f64((waiting as f64 / (places * self.pace.0).max(1.0)).min(60.0))
     }
 }

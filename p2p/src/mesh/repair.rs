@@ -196,7 +196,7 @@ impl Mesh {
                 wake = wake.into_iter().chain([request.until]).min();
                 continue;
             }
-            let expected = match self.expected(sequence, piece, chunk.heard) {
+            let expected = match self.expected(sequence, piece, chunk.heard, fetch_at) {
                 Expected::By(at) if !chunk.unpushed.contains(piece) && !chunk.backlog => at,
                 _ => now,
             };
@@ -240,12 +240,21 @@ impl Mesh {
                 + queue
                 + service * asked as f64
                 + 100.0 * f64::from(neighbour.failures)
+                // All who miss a piece would ask the same one else.
+                + 60.0 * self.whim(id, sequence)
                 + if neighbour.is_source() { 400.0 } else { 0.0 };
             if best.is_none_or(|(other, _)| cost < other) {
                 best = Some((cost, id));
             }
         }
         best.map(|(_, id)| id)
+    }
+
+    /// A number between 0 and 1 that differs between viewers, neighbours and chunks.
+    fn whim(&self, id: NeighbourId, sequence: Sequence) -> f64 {
+        let mixed = (self.origin.jitter ^ id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ sequence.0 << 17)
+            .wrapping_mul(0xd6e8_feb8_6659_fd93);
+        (mixed >> 40) as f64 / f64::from(1 << 24)
     }
 
     fn ask(&mut self, now: Instant, (to, sequence, pieces, within): Batch) {
@@ -257,6 +266,7 @@ impl Mesh {
         chunk.requests.extend(pieces.iter().map(|piece| Request { piece, to, until }));
         chunk.pulled.add(&pieces);
         self.stats.pieces_requested += pieces.len() as u64;
+        self.spare_parents(to, sequence, &pieces);
         let within_millis = within.as_millis().min(10_000) as u16;
         self.send(to, Control::Request { sequence, pieces, within_millis });
         self.repair_by(until);
@@ -330,10 +340,10 @@ impl Mesh {
         chunk.requests.extend(missing.iter().map(|piece| Request { piece, to: from, until }));
     }
 
-    /// A neighbour sent what it was asked for.
-    pub(super) fn answered(&mut self, now: Instant, from: NeighbourId, sequence: Sequence, piece: u16) {
-        let Some(chunk) = self.window.get_mut(sequence) else { return };
-        let Some(index) = chunk.requests.iter().position(|it| it.piece == piece && it.to == from) else { return };
+    /// A neighbour sent something; tells whether it had been asked for that.
+    pub(super) fn answered(&mut self, now: Instant, from: NeighbourId, sequence: Sequence, piece: u16) -> bool {
+        let Some(chunk) = self.window.get_mut(sequence) else { return false };
+        let Some(index) = chunk.requests.iter().position(|it| it.piece == piece && it.to == from) else { return false };
         chunk.requests.swap_remove(index);
         if let Some(neighbour) = self.neighbours.get_mut(&from) {
             neighbour.asked = neighbour.asked.saturating_sub(1);
@@ -349,6 +359,7 @@ impl Mesh {
                 request.until = request.until.max(now + patience);
             }
         }
+        true
     }
 
     fn time_out_requests(&mut self, now: Instant) {

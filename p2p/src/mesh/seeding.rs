@@ -13,7 +13,7 @@ use crate::wire::{Control, Role, Sequence};
 /// Most copies the broadcaster pushes itself: its uplink is a home's.
 const PUBLISHER_COPIES: usize = 2;
 /// How long between two moves of a stripe for balance's sake.
-const MOVE_GAP: Duration = Duration::from_secs(2);
+const MOVE_GAP: Duration = Duration::from_millis(500);
 /// How long a viewer that declined is left alone.
 const DECLINED: Duration = Duration::from_secs(5);
 /// How long a viewer that asked for a stripe is kept beyond the copies that are due.

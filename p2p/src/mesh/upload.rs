@@ -62,6 +62,14 @@ impl Upload {
         places.min(f64::from(u16::MAX)) as u16
     }
 
+    /// How long so many bytes take to leave.
+    pub(super) fn time_for(&self, bytes: u64) -> Duration {
+        match self.cap {
+            None => Duration::ZERO,
+            Some(cap) => Duration::from_secs_f64((bytes as f64 / cap.max(1.0)).min(3600.0)),
+        }
+    }
+
     fn refill(&mut self, now: Instant) {
         if let Some(cap) = self.cap {
             let time = now.saturating_duration_since(self.filled).as_secs_f64();

@@ -266,12 +266,7 @@ impl Scenario {
             ("seconds", self.seconds as f64, "1 to 86400", (1..=86_400).contains(&self.seconds)),
             ("stream.chunk_ms", stream.chunk_ms.into(), "20 to 2000", (20..=2000).contains(&stream.chunk_ms)),
             ("stream.gop_s", stream.gop_s, "0.1 to 30", (0.1..=30.0).contains(&stream.gop_s)),
-            (
-                "stream.keyframe_ratio",
-                stream.keyframe_ratio,
-                "1 to 10",
-                (1.0..=10.0).contains(&stream.keyframe_ratio),
-            ),
+            ("stream.keyframe_ratio", stream.keyframe_ratio, "1 to 10", (1.0..=10.0).contains(&stream.keyframe_ratio)),
             ("stream.stripes", stream.stripes.into(), "1 to 32", (1..=32).contains(&stream.stripes)),
             (
                 "stream.bitrate_kbps",

@@ -20,6 +20,8 @@ const PUBLISHER: usize = 0;
 const SERVER: usize = 1;
 /// How many neighbours the tracker names.
 const CANDIDATES: usize = 12;
+/// How many of those because they can upload much.
+const STRONG_CANDIDATES: usize = 3;
 /// Viewers that a source's node has room for beside; the others know it by name only.
 const SOURCE_NEIGHBOURS: usize = 100;
 /// After how long a neighbour that left without a word is noticed.
@@ -38,10 +40,19 @@ enum Event {
     KillBusiest,
     Connected(usize, usize),
     Lost(usize, NeighbourId),
-    Arrive { to: usize, from: usize, packet: Packet },
+    Arrive {
+        to: usize,
+        from: usize,
+        packet: Packet,
+    },
     Timer(usize),
     Play(usize),
-    Fetched { peer: usize, sequence: Sequence, pieces: PieceSet, ok: bool },
+    Fetched {
+        peer: usize,
+        sequence: Sequence,
+        pieces: PieceSet,
+        ok: bool,
+    },
     Candidates(usize),
     Edge(usize),
     SwarmSize,
@@ -195,9 +206,8 @@ impl World {
             Event::Join(peer) => self.join(peer),
             Event::Leave(peer, word) => self.leave(peer, word),
             Event::KillBusiest => {
-                let viewers = (0..self.peers.len()).filter(|&peer| {
-                    self.peers[peer].role == Role::Viewer && self.peers[peer].is_here()
-                });
+                let viewers = (0..self.peers.len())
+                    .filter(|&peer| self.peers[peer].role == Role::Viewer && self.peers[peer].is_here());
                 if let Some(busiest) = viewers.max_by_key(|&peer| (self.peers[peer].sent(), peer)) {
                     self.leave(busiest, false);
                 }
@@ -296,7 +306,15 @@ impl World {
             let pick = self.rng.random_range(index..others.len());
             others.swap(index, pick);
         }
-        others.truncate(CANDIDATES);
+        // Most by chance, some because they can upload much.
+        let mut strong: Vec<usize> = others.iter().copied().skip(CANDIDATES - STRONG_CANDIDATES).collect();
+        others.truncate(CANDIDATES - STRONG_CANDIDATES);
+        strong.sort_by_key(|&other| std::cmp::Reverse((self.peers[other].up_kbps, other)));
+        strong.truncate(strong.len().div_ceil(5).max(STRONG_CANDIDATES));
+        for _ in 0..STRONG_CANDIDATES.min(strong.len()) {
+            let pick = self.rng.random_range(0..strong.len());
+            others.push(strong.swap_remove(pick));
+        }
         for source in [PUBLISHER, SERVER] {
             let room = self.peers[source].ways.len() < SOURCE_NEIGHBOURS;
             if room && self.peers[source].is_here() && !self.peers[peer].met.contains(&source) {
@@ -347,13 +365,6 @@ impl World {
     }
 
     fn tell_swarm_size(&mut self) {
-        if std::env::var("DBG").is_ok() {
-            for (i, p) in self.peers.iter().enumerate() {
-                if p.is_here() {
-                    eprintln!("{:6} peer {i} {:?} parents {:?} depths {:?} children {:?} up {} {:?}", self.now/1000, p.role, p.mesh.parents().map(|x| x.map(|x| x.0)).collect::<Vec<_>>(), p.mesh.depths().collect::<Vec<_>>(), p.mesh.children().iter().map(|x| x.0).collect::<Vec<_>>(), p.up_kbps, p.mesh.stats());
-                }
-            }
-        }
         let viewers = self.peers.iter().filter(|peer| peer.role == Role::Viewer && peer.is_here()).count();
         for peer in 0..self.peers.len() {
             if self.peers[peer].is_here() {
@@ -586,12 +597,8 @@ impl World {
                 }
             }
         }
-        let from = [
-            total.bytes_from_viewers,
-            total.bytes_from_publisher,
-            total.bytes_from_server,
-            total.bytes_from_origin,
-        ];
+        let from =
+            [total.bytes_from_viewers, total.bytes_from_publisher, total.bytes_from_server, total.bytes_from_origin];
         let media: u64 = from.iter().sum();
         let ratio = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
         let uploads: u64 = self.peers[2..].iter().filter(|peer| peer.is_here()).map(|peer| peer.up_kbps).sum();

@@ -294,7 +294,8 @@ pub(crate) mod tests {
             flags: ChunkFlags { keyframe: sequence % 20 == 0, discontinuity: false, end: false },
             key_id: None,
         };
-        let payload: Vec<u8> = (0..size).map(|index| (index as u64 * 7 + index as u64 / 256 + sequence) as u8).collect();
+        let payload: Vec<u8> =
+            (0..size).map(|index| (index as u64 * 7 + index as u64 / 256 + sequence) as u8).collect();
         sign_chunk(&BroadcastKey::from_bytes([3; 32]), info, payload.into()).unwrap()
     }
 

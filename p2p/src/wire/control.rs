@@ -88,6 +88,8 @@ pub enum Control {
         modulus: u8,
         /// Which ones.
         stripes: u32,
+        /// From which chunk on.
+        from: Sequence,
     },
     /// Says that these pieces will not come: get them elsewhere.
     Skipped {
@@ -211,8 +213,8 @@ impl Control {
                 (kind::UNSUBSCRIBE, encode_of_stripes(*modulus, *stripes, *from, false))
             }
             Self::Seed { modulus, stripes, from } => (kind::SEED, encode_of_stripes(*modulus, *stripes, *from, false)),
-            Self::Reject { modulus, stripes } => {
-                (kind::REJECT, encode_of_stripes(*modulus, *stripes, Sequence(0), false))
+            Self::Reject { modulus, stripes, from } => {
+                (kind::REJECT, encode_of_stripes(*modulus, *stripes, *from, false))
             }
             Self::Ack { bytes } => (kind::ACK, proto::Ack { bytes: *bytes }.encode_to_vec()),
             Self::Status(status) => (kind::STATUS, status.to_proto().encode_to_vec()),
@@ -246,9 +248,11 @@ impl Control {
                 stripes,
                 from,
             }),
-            kind::REJECT => {
-                decode_of_stripes("a rejection", body).map(|(modulus, stripes, ..)| Self::Reject { modulus, stripes })
-            }
+            kind::REJECT => decode_of_stripes("a rejection", body).map(|(modulus, stripes, from, _)| Self::Reject {
+                modulus,
+                stripes,
+                from,
+            }),
             kind::ACK => {
                 proto::decode::<proto::Ack>("an acknowledgement", body, 32, 4).map(|ack| Self::Ack { bytes: ack.bytes })
             }
