@@ -17,9 +17,11 @@ use crate::format::{Timestamp, WallClock};
 mod audio;
 mod buffer;
 mod machine;
+mod pace;
 mod plan;
 mod rate;
 mod stats;
+mod steps;
 mod stretch;
 #[cfg(test)]
 mod tests;

@@ -149,7 +149,7 @@ pub enum WatchEvent {
     AudioRecovered,
 }
 
-/// Takes events; called on the watcher's threads, so it must not block.
+/// Takes events; called on the watcher's threads, so it must neither block nor stop the watcher.
 pub type OnEvent = Box<dyn FnMut(WatchEvent) + Send>;
 
 /// Why watching could not begin.

@@ -73,7 +73,7 @@ const MOST_BLOCKS: usize = 1024;
 impl AudioQueue {
     /// An empty queue whose clock was never started.
     pub fn new(volume: f32) -> Self {
-        Self {
+        let mut queue = Self {
             generation: 0,
             blocks: VecDeque::new(),
             offset: 0,
@@ -85,11 +85,13 @@ impl AudioQueue {
             rate: 1.0,
             stretch: Stretch::new(),
             ready: VecDeque::with_capacity(BLOCK * CHANNELS * 2),
-            volume,
+            volume: 0.0,
             gain: 0.0,
             state: State { position: 0.0, at: None, until: 0.0, starved: false },
             last: None,
-        }
+        };
+        queue.set_volume(volume);
+        queue
     }
 
     /// Starts the clock anew: `position` is heard at `at`.

@@ -54,6 +54,7 @@ struct Viewer {
     /// The clock every 10 ms, as (now, media time) in ms, while it runs.
     clock: Vec<(u64, f64)>,
     most_bytes: usize,
+    timeouts: u64,
 }
 
 impl Viewer {
@@ -74,6 +75,7 @@ impl Viewer {
             rates: Vec::new(),
             clock: Vec::new(),
             most_bytes: 0,
+            timeouts: 0,
         };
         viewer.input(Input::Init(1));
         viewer
@@ -151,6 +153,7 @@ impl Viewer {
                 }
             }
             if self.playout.poll_timeout().is_some_and(|at| at <= now) {
+                self.timeouts += 1;
                 self.input(Input::Timeout);
             }
             self.now += 1;
@@ -182,6 +185,7 @@ fn plays_everything_at_the_target_delay() {
     assert_eq!(viewer.events, []);
     let stats = viewer.stats();
     assert_eq!((stats.stalls, stats.late, stats.missing, stats.jumps, stats.state), (0, 0, 0, 0, PlayState::Playing));
+    assert!(viewer.timeouts < 20 * 30, "{} wakeups in 20 s", viewer.timeouts);
     assert!(viewer.released[0].reset && viewer.released[1..].iter().all(|release| !release.reset && release.video));
 }
 
@@ -495,6 +499,7 @@ proptest! {
         viewer.run(39_000 + gap);
         never_backwards(&viewer);
         prop_assert!(viewer.most_bytes <= 1 << 17);
+        prop_assert!(viewer.timeouts < 40 * 100, "{} wakeups in 40 s", viewer.timeouts);
         prop_assert!(viewer.rates.iter().all(|rate| (0.95..=1.05).contains(rate)));
         // Twenty seconds after the network got well the picture moves and is not far behind.
         prop_assert_eq!(viewer.stats().state, PlayState::Playing);

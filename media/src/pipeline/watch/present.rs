@@ -27,6 +27,16 @@ pub(super) fn run(shared: &Shared) {
         if let Some(frame) = due.show {
             drop(pictures);
             shared.inbox.wake();
+            let mut slot = shared.slot.lock();
+            if slot.as_ref().is_some_and(|sender| sender.send(frame.clone()).is_err()) {
+                // Nobody looks any more.
+                *slot = None;
+            }
+            drop(slot);
+            let callback = shared.on_frame.lock().clone();
+            if let Some(callback) = callback {
+                callback();
+            }
             let at = shared.clock.since_start(now);
             let first = {
                 let mut measures = shared.measures.lock();
@@ -36,17 +46,7 @@ pub(super) fn run(shared: &Shared) {
                 measures.show(&Showing { frame: &frame, at, wall, heard: reading.position });
                 first
             };
-            *shared.last.lock() = Some(frame.clone());
-            let mut slot = shared.slot.lock();
-            if slot.as_ref().is_some_and(|sender| sender.send(frame).is_err()) {
-                // Nobody looks any more.
-                *slot = None;
-            }
-            drop(slot);
-            let callback = shared.on_frame.lock().clone();
-            if let Some(callback) = callback {
-                callback();
-            }
+            *shared.last.lock() = Some(frame);
             if first {
                 shared.event(WatchEvent::FirstFrame { after: at });
             }

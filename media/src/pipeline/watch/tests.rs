@@ -11,6 +11,7 @@ use crate::encode::{VideoEncoderConfig, open};
 use crate::format::{ColorSpace, Size};
 use crate::frame::AudioFrame;
 use crate::package::{InitSegment, PackageOutput, Packager, PackagerConfig};
+use crate::playout::Release;
 use crate::testing::{TestPicture, TestSound};
 
 const FPS: u32 = 30;
@@ -161,6 +162,34 @@ fn a_damaged_chunk_is_told_and_the_next_keyframe_goes_on() {
     assert!(stats.frames_decoded >= u64::from(FPS) * 3, "{stats:?}");
     assert!(stats.frames_decoded < u64::from(FPS * SECONDS), "{stats:?}");
     assert!(watcher.screenshot().is_some());
+}
+
+#[test]
+fn a_storm_of_errors_ends_with_a_new_decoder_that_works() {
+    let recording = record(Duration::ZERO);
+    let mut decoding = decoding::Decoding::new(1).expect("dav1d opens");
+    assert_eq!(decoding.init(1, &recording.init.data).ok(), Some(true));
+    let whole: WatchChunk = recording.chunks[0].clone().into();
+    let mut bytes = whole.data.to_vec();
+    let mdat = bytes.windows(4).position(|name| name == b"mdat").expect("a chunk has one") + 4;
+    bytes[mdat..].fill(0xFF);
+    let broken = WatchChunk { data: bytes.into(), ..whole.clone() };
+    let release = |chunk: WatchChunk| Release { chunk: chunk.into(), reset: true, video: true };
+    let mut restarts = 0;
+    for _ in 0..8 {
+        // A damaged packet of sound is silence, not a failure.
+        assert!(decoding.release(&release(broken.clone())).is_ok());
+        while decoding.has_pictures() {
+            if let Err(failure) = decoding.next_picture() {
+                assert!(failure.lost && !failure.reason.is_empty());
+                restarts += u32::from(failure.restarted);
+            }
+        }
+    }
+    assert_eq!(restarts, 1);
+    decoding.release(&release(whole)).expect("it is whole");
+    let (pictures, decoded) = decoding.next_picture().expect("the new decoder works");
+    assert_eq!((pictures.len(), decoded), (1, 1));
 }
 
 #[test]
