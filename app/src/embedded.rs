@@ -43,6 +43,9 @@ pub enum EmbeddedError {
     Held(String),
 }
 
+/// Name of the file that keeps the port.
+const PORT: &str = "port";
+
 /// How often, and how long apart, another app's server is looked for while it starts.
 const ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(250);
@@ -53,8 +56,17 @@ impl Embedded {
     /// # Errors
     /// When neither is possible.
     pub fn start(data: &Path) -> Result<Self, EmbeddedError> {
+        let mut port = kept_port(data);
         for _ in 0..ATTEMPTS {
-            match Self::start_own(Settings::local(data.to_owned())) {
+            let mut settings = Settings::local(data.to_owned());
+            settings.server.listen.set_port(port);
+            match Self::start_own(settings) {
+                // Somebody else has it now.
+                Err(EmbeddedError::Start(ServerError::PortInUse { .. })) if port != 0 => port = 0,
+                Ok(server) => {
+                    keep_port(data, server.url());
+                    return Ok(server);
+                }
                 Err(EmbeddedError::Start(ServerError::DataLocked { holder, .. })) => {
                     if let Some(url) = holder.filter(|url| answers(url)) {
                         return Ok(Self { url, own: None });
@@ -138,6 +150,18 @@ impl Drop for Embedded {
     }
 }
 
+/// The port of the last time: who knew the server by it finds it again.
+fn kept_port(data: &Path) -> u16 {
+    std::fs::read_to_string(data.join(PORT)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
+fn keep_port(data: &Path, url: &str) {
+    let Some((_, port)) = url.rsplit_once(':') else { return };
+    if let Err(error) = crate::settings::file::replace(&data.join(PORT), port.as_bytes()) {
+        tracing::debug!(%error, "the server's port could not be kept");
+    }
+}
+
 /// Whether a server answers at `url`; asked on a small runtime so that callers need none.
 fn answers(url: &str) -> bool {
     let Ok(client) = backend_lite::api::Client::new(url, None) else { return false };
@@ -166,5 +190,6 @@ mod tests {
         assert!(!answers(&url));
         let third = Embedded::start(folder.path()).unwrap();
         assert!(!third.is_attached(), "the folder is free again");
+        assert_eq!(third.url(), url, "and the server is where it was");
     }
 }

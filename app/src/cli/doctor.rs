@@ -128,7 +128,7 @@ fn encoders(paths: &Paths, args: &DoctorArgs) -> Result<(), Failure> {
     // Asked for explicitly, so measured anew; the result is what the next broadcast uses.
     match std::fs::remove_file(paths.probe_cache()) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            tracing::debug!(%error, "the old measurement stays")
+            tracing::debug!(%error, "the old measurement stays");
         }
         _ => {}
     }

@@ -83,10 +83,7 @@ impl Target {
         };
         let url = reqwest::Url::parse(&format!("{scheme}://{rest}")).map_err(|_| none())?;
         let parts: Vec<_> = url.path_segments().into_iter().flatten().filter(|part| !part.is_empty()).collect();
-        let channel = match parts[..] {
-            ["live", channel, ..] | [channel] => channel,
-            _ => return Err(none()),
-        };
+        let (["live", channel, ..] | [channel]) = parts[..] else { return Err(none()) };
         Ok(Self {
             server: Some(url.origin().ascii_serialization()),
             channel: percent_decoded(channel).ok_or_else(none)?,

@@ -16,8 +16,8 @@ use super::{Failure, gui};
 use crate::embedded::Embedded;
 use crate::paths::Paths;
 use crate::report::{LatencyMs, OffsetMs, ViewerReport, round};
-use crate::session::account;
 use crate::session::watch::{EndReason, Phase, Watch, WatchConfig, WatchStatus};
+use crate::session::{account, clock};
 use crate::settings::{P2pMode, Settings};
 use crate::usage::{Cost, Usage};
 
@@ -141,7 +141,7 @@ async fn watch(
     let mut teller = Teller { lines: args.lines, phase: String::new() };
     let (mut status, mut usage) = (watch.status(), Usage::default());
     let mut tick = tokio::time::interval(TICK);
-    let end = args.seconds.map(|seconds| tokio::time::Instant::now() + seconds);
+    let end = args.seconds.map(|seconds| clock::now() + seconds);
     let mut asked = false;
     while !watch.is_over() {
         tokio::select! {
@@ -154,7 +154,7 @@ async fn watch(
                 asked = true;
                 watch.stop();
             }
-            () = sleep_until(end), if !asked => {
+            () = clock::sleep_until(end), if !asked => {
                 asked = true;
                 watch.stop();
             }
@@ -170,13 +170,6 @@ async fn watch(
     finish(args, &last, usage.sample())?;
     pictured.transpose()?;
     conclude(args, &last)
-}
-
-async fn sleep_until(at: Option<tokio::time::Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// The token kept for this server's community; a guest has none, and a server that does not answer yet is no error.

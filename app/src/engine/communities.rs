@@ -1,25 +1,23 @@
 //! The communities one belongs to: joining, signing in, the live list and its stills, following.
 
+mod live;
+mod signing;
 mod stills;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use backend_lite::api::{self, Client, ClientError, Credentials, LiveQuery};
-use runnel_media::format::WallClock;
+use backend_lite::api::{self, Client, ClientError};
 
-use super::{Core, Tell, problem};
+use super::{Core, problem};
 use crate::cli::gui::Open;
-use crate::command::Secret;
 use crate::embedded::Embedded;
 use crate::session::{account, clock};
-use crate::settings::{CommunityState, JoinedCommunity, SeenChannel, SettingsFile};
-use crate::state::{BroadcastId, ChannelId, CommunityId, Connection, Event, LiveItem, Notice, Person, Problem};
-
-/// How often the list that is shown is fetched again.
-const REFRESH: Duration = Duration::from_secs(10);
-/// How often a community that does not answer is tried.
-const RETRY: Duration = Duration::from_secs(4);
+use crate::settings::{CommunityState, JoinedCommunity, SettingsFile};
+use crate::state::{ChannelId, CommunityId, Connection, Event, LiveItem, Notice, Person, Problem};
+use live::last_seen;
+pub(super) use signing::person;
+use signing::reach;
 
 /// What tasks tell about communities.
 pub(super) enum News {
@@ -296,129 +294,6 @@ impl Core {
         }
     }
 
-    /// Who one is now; a token replaces the one that was kept.
-    pub(super) fn signed_in(&mut self, id: &CommunityId, token: Option<String>, person: Option<Person>) {
-        if let Some(token) = &token
-            && let Err(error) = account::keep_token(&self.paths, &id.0, Some(token))
-        {
-            tracing::warn!(%error, "the sign-in is forgotten at the end");
-        }
-        let Some(member) = self.communities.get_mut(id) else { return };
-        if let (Some(token), Some(client)) = (token, &member.client) {
-            member.client = Some(client.with_token(Some(token)));
-        }
-        member.person.clone_from(&person);
-        self.outlet.emit(Event::SignedIn { community: id.clone(), person });
-    }
-
-    pub(super) fn sign_in(&mut self, id: &CommunityId, name: String, password: Secret, fresh: bool) {
-        let Some(client) = self.communities.get(id).and_then(|member| member.client().ok()) else { return };
-        let (tell, id) = (self.tell.clone(), id.clone());
-        tokio::spawn(async move {
-            let credentials = Credentials { name, password: password.expose().to_owned() };
-            let session = if fresh { client.sign_up(&credentials).await } else { client.sign_in(&credentials).await };
-            let outcome = match session {
-                Ok(session) => {
-                    let client = client.with_token(Some(session.token.clone()));
-                    let person = person(&client, session.account).await;
-                    Ok((session.token, person))
-                }
-                Err(error) => Err(error),
-            };
-            // The engine may be ending.
-            let _ = tell.send(super::News::Community(News::SignedIn { id, outcome })).await;
-        });
-    }
-
-    pub(super) fn sign_out(&mut self, id: &CommunityId) {
-        if let Err(error) = account::keep_token(&self.paths, &id.0, None) {
-            tracing::warn!(%error, "the sign-in could not be forgotten");
-        }
-        if let Some(member) = self.communities.get_mut(id)
-            && let Some(client) = member.client.clone()
-        {
-            member.client = Some(client.with_token(None));
-            tokio::spawn(async move {
-                if let Err(error) = client.sign_out().await {
-                    tracing::info!(%error, "the server was not told of the sign-out");
-                }
-            });
-        }
-        self.signed_in(id, None, None);
-    }
-
-    pub(super) fn fetch_live(&mut self, id: &CommunityId, query: Option<String>) {
-        let Some(member) = self.communities.get_mut(id) else { return };
-        let asked = query.is_some();
-        if let Some(query) = query {
-            member.query = query;
-        } else if member.asking {
-            return;
-        }
-        let Some(client) = member.client.clone() else {
-            let (address, embedded) = (member.address.clone(), member.embedded);
-            member.asked_at = Some(clock::now());
-            reach(&self.tell, &self.paths, address, embedded, None);
-            return;
-        };
-        (member.asking, member.asked_at) = (true, Some(clock::now()));
-        let (query, tell, id) = (member.query.clone(), self.tell.clone(), id.clone());
-        if asked {
-            self.outlet.emit(Event::LiveLoading { community: id.clone(), query: query.clone() });
-        }
-        tokio::spawn(async move {
-            let words = (!query.is_empty()).then(|| query.clone());
-            let outcome = client.live(&LiveQuery { query: words, ..LiveQuery::default() }).await;
-            let _ = tell.send(super::News::Community(News::Live { id, query, outcome })).await;
-        });
-    }
-
-    fn live(&mut self, id: &CommunityId, query: String, outcome: Result<api::LiveList, ClientError>) {
-        let Some(member) = self.communities.get_mut(id) else { return };
-        member.asking = false;
-        if query != member.query {
-            // Another search was asked for meanwhile; its answer is on the way.
-            return;
-        }
-        let was_online = std::mem::replace(&mut member.online, outcome.is_ok());
-        match outcome {
-            Ok(list) => {
-                let items: Vec<_> = list.items.iter().map(live_item).collect();
-                if query.is_empty() {
-                    keep_last_seen(&mut member.state, &items);
-                }
-                member.items.clone_from(&items);
-                if let Some(client) = member.client.clone() {
-                    member.stills.fetch(&client, id, &list.items, clock::now(), &self.tell);
-                }
-                self.outlet.emit(Event::LiveList { community: id.clone(), query, items });
-                if !was_online {
-                    self.outlet.emit(Event::Connection { community: id.clone(), connection: Connection::Online });
-                }
-            }
-            Err(error) => {
-                let problem = problem::server(&error, &member.address);
-                self.outlet.emit(Event::LiveFailed { community: id.clone(), problem: problem.clone() });
-                if was_online {
-                    self.outlet
-                        .emit(Event::Connection { community: id.clone(), connection: Connection::Offline(problem) });
-                }
-            }
-        }
-    }
-
-    pub(super) fn tick_communities(&mut self) {
-        let now = clock::now();
-        let Some(id) = self.current() else { return };
-        let due = self.communities.get(&id).is_some_and(|member| {
-            let wait = if member.online { REFRESH } else { RETRY };
-            !member.asking && member.asked_at.is_none_or(|at| now - at >= wait)
-        });
-        if due {
-            self.fetch_live(&id, None);
-        }
-    }
-
     pub(super) fn follow(&mut self, id: &CommunityId, channel: ChannelId, on: bool) {
         let Some(member) = self.communities.get_mut(id) else { return };
         let mut state = member.state.get().clone();
@@ -432,87 +307,5 @@ impl Core {
             self.problem(Problem::SettingsNotSaved);
         }
         self.outlet.emit(Event::Following { community: id.clone(), channels });
-    }
-}
-
-/// Asks a community who it is, and whom the kept token makes us.
-fn reach(tell: &Tell, paths: &crate::paths::Paths, address: String, embedded: bool, wanted: Option<String>) {
-    let (tell, paths) = (tell.clone(), paths.clone());
-    tokio::spawn(async move {
-        let news = match greet(&paths, &address).await {
-            Ok((community, client, person)) => {
-                News::Reached { address, embedded, wanted, community: Box::new(community), client, person }
-            }
-            Err(error) => News::Unreachable { address, error },
-        };
-        // The engine may be ending.
-        let _ = tell.send(super::News::Community(news)).await;
-    });
-}
-
-async fn greet(
-    paths: &crate::paths::Paths,
-    address: &str,
-) -> Result<(api::Community, Client, Option<Person>), ClientError> {
-    let client = Client::new(address, None)?;
-    let community = client.community().await?;
-    let Some(token) = account::kept_token(paths, &community.id) else { return Ok((community, client, None)) };
-    let signed_in = client.with_token(Some(token));
-    match signed_in.me().await {
-        Ok(account) => {
-            let person = person(&signed_in, account).await;
-            Ok((community, signed_in, Some(person)))
-        }
-        Err(error) if error.code().is_some() => Ok((community, client, None)),
-        Err(error) => Err(error),
-    }
-}
-
-/// An account as the screens show it.
-pub(super) async fn person(client: &Client, account: api::Account) -> Person {
-    let channels = client.my_channels().await.map(|list| list.items).unwrap_or_default();
-    let channel = channels.first().map(|channel| ChannelId(channel.id.to_string()));
-    Person { name: account.name, guest: account.role == api::Role::Guest, channel }
-}
-
-fn live_item(item: &api::LiveItem) -> LiveItem {
-    LiveItem {
-        broadcast: BroadcastId(item.broadcast.to_string()),
-        channel: ChannelId(item.channel.to_string()),
-        name: item.name.clone(),
-        title: item.title.clone(),
-        category: item.category.clone(),
-        language: item.language.clone(),
-        viewers: item.viewers.into(),
-        started: WallClock::from_micros(item.started.saturating_mul(1_000_000)),
-        thumbnail: None,
-    }
-}
-
-fn last_seen(seen: &SeenChannel) -> LiveItem {
-    LiveItem {
-        broadcast: BroadcastId(seen.id.clone()),
-        channel: ChannelId(seen.id.clone()),
-        name: seen.name.clone(),
-        title: seen.title.clone(),
-        category: String::new(),
-        language: String::new(),
-        viewers: 0,
-        started: WallClock::default(),
-        thumbnail: None,
-    }
-}
-
-fn keep_last_seen(file: &mut SettingsFile<CommunityState>, items: &[LiveItem]) {
-    let seen = |item: &LiveItem| SeenChannel {
-        id: item.channel.0.clone(),
-        name: item.name.clone(),
-        title: item.title.clone(),
-    };
-    let state = CommunityState { last_seen: items.iter().take(24).map(seen).collect(), ..file.get().clone() };
-    if state != *file.get()
-        && let Err(error) = file.set(state)
-    {
-        tracing::debug!(%error, "what was seen last could not be saved");
     }
 }

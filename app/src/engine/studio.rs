@@ -1,5 +1,6 @@
 //! One's own broadcast: preview, going live, health.
 
+mod belongings;
 mod prepare;
 mod preview;
 
@@ -8,12 +9,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use runnel_media::capture::{AudioSpec, SourceSpec};
-use runnel_media::encode::{self, EncoderChoice};
+use runnel_media::encode::EncoderChoice;
 use runnel_media::frame::TrackKind;
 use runnel_media::pipeline::publish::PublishConfig;
 
 use super::{Core, problem, reports};
-use crate::command::Secret;
 use crate::keys::Keys;
 use crate::session::broadcast::{
     About, Broadcast, BroadcastConfig, BroadcastStatus, EndReason, Phase, SwarmConfig, chunk_duration,
@@ -21,8 +21,8 @@ use crate::session::broadcast::{
 use crate::session::clock;
 use crate::settings::Settings;
 use crate::state::{
-    BroadcastSummary, ChannelId, CommunityId, DeviceChoice, Devices, Event, Feed, Health, Level, Notice, Problem,
-    SoundChoice, SourceChoice, StudioPhase,
+    BroadcastSummary, ChannelId, CommunityId, Event, Feed, Health, Level, Notice, Problem, SoundChoice, SourceChoice,
+    StudioPhase,
 };
 use prepare::Ready;
 use preview::Preview;
@@ -152,16 +152,6 @@ impl Studio {
 }
 
 impl Core {
-    pub(super) fn find_devices(&mut self) {
-        let tell = self.tell.clone();
-        tokio::spawn(async move {
-            // Opening devices to learn their names takes a second or more.
-            if let Ok(devices) = tokio::task::spawn_blocking(devices).await {
-                let _ = tell.send(super::News::Pass(Event::Devices(devices))).await;
-            }
-        });
-    }
-
     pub(super) fn open_preview(&mut self) {
         self.studio.wants_preview = true;
         if self.studio.preview.is_none() && self.studio.live.is_none() && self.studio.starting.is_none() {
@@ -391,35 +381,6 @@ impl Core {
         self.leave_rooms();
         self.resume_preview();
     }
-
-    pub(super) fn export_keys(&mut self, passphrase: Secret) {
-        let Some((community, channel)) = self.own_channel() else { return self.problem(Problem::NotAllowed) };
-        let (paths, keys, tell) = (self.paths.clone(), self.keys.clone(), self.tell.clone());
-        tokio::spawn(async move {
-            let notice = prepare::export(&paths, keys, &community, &channel, passphrase).await;
-            if let Some(notice) = notice {
-                let _ = tell.send(super::News::Pass(Event::Notice(notice))).await;
-            }
-        });
-    }
-
-    pub(super) fn revoke_key(&mut self) {
-        let Some((community, channel)) = self.own_channel() else { return self.problem(Problem::NotAllowed) };
-        let Some(member) = self.communities.get(&CommunityId(community.clone())) else { return };
-        let (Ok(client), address) = (member.client(), member.address.clone()) else { return };
-        let (paths, keys, tell) = (self.paths.clone(), self.keys.clone(), self.tell.clone());
-        tokio::spawn(async move {
-            let notice = prepare::revoke(&paths, keys, client, &address, &community, &channel).await;
-            let _ = tell.send(super::News::Pass(Event::Notice(notice))).await;
-        });
-    }
-
-    /// The community and channel on which one goes live.
-    fn own_channel(&self) -> Option<(String, String)> {
-        let id = self.current()?;
-        let channel = self.communities.get(&id)?.person.as_ref()?.channel.clone()?;
-        Some((id.0, channel.0))
-    }
 }
 
 fn await_end(broadcast: Broadcast, tell: super::Tell) {
@@ -431,28 +392,6 @@ fn await_end(broadcast: Broadcast, tell: super::Tell) {
 
 fn level(level: runnel_media::preprocess::level::Level) -> Level {
     Level { peak: [level.peak_dbfs; 2], loudness: [level.loudness_dbfs; 2] }
-}
-
-fn devices() -> Devices {
-    let found = runnel_media::capture::devices();
-    let choices = |devices: &[runnel_media::capture::Device]| {
-        devices
-            .iter()
-            .map(|device| DeviceChoice { id: device.id.clone(), name: device.name.clone() })
-            .collect::<Vec<_>>()
-    };
-    let encoders = encode::names().into_iter().map(|name| DeviceChoice { id: name.to_owned(), name: name.to_owned() });
-    let screens = choices(&found.screens);
-    Devices {
-        known: true,
-        cameras: choices(&found.cameras),
-        microphones: choices(&found.microphones),
-        outputs: choices(&found.audio_outputs),
-        screen: !screens.is_empty(),
-        windows: screens.into_iter().filter(|device| device.id != "screen").collect(),
-        desktop_sound: cfg!(target_os = "linux") || cfg!(target_os = "windows"),
-        encoders: encoders.collect(),
-    }
 }
 
 /// Which half of a capture a problem is about does not change what people can do about its kind.

@@ -47,8 +47,8 @@ pub trait SecretStore: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// This session has no keyring.
-    #[error("this session has no keyring ({0}): give a passphrase, and the keys are kept in an encrypted file")]
-    NoKeyring(String),
+    #[error("this session has no keyring: give a passphrase, and the keys are kept in an encrypted file")]
+    NoKeyring,
     /// The keyring refused.
     #[error("the system's keyring refused: {0}")]
     Keyring(String),
@@ -75,11 +75,14 @@ impl SystemKeyring {
     /// The keyring, if this session has one.
     ///
     /// # Errors
-    /// [`StoreError::NoKeyring`] with the system's reason.
+    /// [`StoreError::NoKeyring`]; the system's reason is in the log.
     pub fn open() -> Result<Self, StoreError> {
         match keyring::Entry::store_status() {
             Ok(()) => Ok(Self(())),
-            Err(error) => Err(StoreError::NoKeyring(error.to_string())),
+            Err(error) => {
+                tracing::debug!(%error, "the keyring");
+                Err(StoreError::NoKeyring)
+            }
         }
     }
 

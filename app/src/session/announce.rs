@@ -43,6 +43,8 @@ pub(crate) struct Announcer {
     pub(crate) node: Node,
     pub(crate) role: PeerKind,
     pub(crate) ticket: Option<String>,
+    /// Whether the server's node may be a neighbour.
+    pub(crate) server: bool,
     pub(crate) counters: Counters,
     /// Rung when the node wants more candidates than it has.
     pub(crate) hungry: Arc<Notify>,
@@ -101,7 +103,7 @@ impl Announcer {
             self.node.set_ticket(ticket)?;
         }
         self.node.swarm_size(usize::try_from(announced.viewers).unwrap_or(usize::MAX))?;
-        self.node.add_candidates(candidates(&announced.peers))
+        self.node.add_candidates(candidates(&announced.peers, self.server))
     }
 
     async fn announce(&self, leaving: bool) -> Result<Announced, ClientError> {
@@ -135,8 +137,8 @@ fn interval(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).clamp(LONELY, LONGEST)
 }
 
-/// Those of the tracker's peers that can be understood.
-pub(crate) fn candidates(peers: &[PeerEntry]) -> Vec<Candidate> {
+/// Those of the tracker's peers that can be understood, the server's own node among them where that is wanted.
+pub(crate) fn candidates(peers: &[PeerEntry], server: bool) -> Vec<Candidate> {
     let parse = |entry: &PeerEntry| {
         let addresses: Vec<_> = entry.addresses.iter().filter_map(|address| address.parse().ok()).collect();
         let kind = match entry.kind {
@@ -147,7 +149,7 @@ pub(crate) fn candidates(peers: &[PeerEntry]) -> Vec<Candidate> {
         let peer = entry.peer_id.parse().ok()?;
         (!addresses.is_empty()).then_some(Candidate { peer, addresses, kind })
     };
-    peers.iter().filter_map(parse).collect()
+    peers.iter().filter(|entry| server || entry.kind != PeerKind::Server).filter_map(parse).collect()
 }
 
 /// A ticket as neighbours want it.
@@ -177,12 +179,12 @@ mod tests {
             addresses: vec![address.to_owned(), "junk".to_owned()],
             kind: PeerKind::Publisher,
         };
-        let found = candidates(&[
-            entry(peer, "/ip4/127.0.0.1/tcp/1"),
-            entry("x", "/ip4/127.0.0.1/tcp/1"),
-            entry(peer, "nowhere"),
-        ]);
+        let entries = [entry(peer, "/ip4/127.0.0.1/tcp/1"), entry("x", "/ip4/127.0.0.1/tcp/1"), entry(peer, "nowhere")];
+        let found = candidates(&entries, true);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].addresses.len(), found[0].kind), (1, CandidateKind::Publisher));
+        let server = PeerEntry { kind: PeerKind::Server, ..entry(peer, "/ip4/127.0.0.1/tcp/1") };
+        let server = [server];
+        assert_eq!((candidates(&server, true).len(), candidates(&server, false).len()), (1, 0));
     }
 }

@@ -5,6 +5,7 @@ mod delivery;
 mod outbox;
 mod run;
 mod sitting;
+mod swarm;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use book::RENDITION;
+pub(crate) use book::RENDITION;
 
 use super::recording::{Recording, RecordingError};
 use crate::report::EncoderReport;

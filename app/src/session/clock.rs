@@ -52,6 +52,14 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
+/// Sleeps until then; for ever where there is no such moment.
+pub async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,10 @@
 //! Watching: from the swarm and the origin to the player.
 
+mod feed;
 mod find;
 mod origin;
 mod presence;
+mod questions;
 mod run;
 mod swarm;
 mod timeline;

@@ -103,8 +103,8 @@ async fn open(paths: &Paths) -> Result<(Arc<Keys>, bool), Problem> {
     });
     match opened.await.map_err(|_| Problem::Unexpected)? {
         Ok(keys) => Ok((Arc::new(keys), true)),
-        Err(KeyError::Store(StoreError::NoKeyring(reason))) => {
-            tracing::info!(reason, "there is no keyring: the key lasts as long as the app");
+        Err(KeyError::Store(StoreError::NoKeyring)) => {
+            tracing::info!("there is no keyring: the key lasts as long as the app");
             Ok((Arc::new(Keys::ephemeral()), false))
         }
         Err(error) => {

@@ -8,7 +8,7 @@ use runnel_p2p::wire::{
 };
 
 /// The only rendition so far.
-pub const RENDITION: RenditionId = RenditionId(0);
+pub(crate) const RENDITION: RenditionId = RenditionId(0);
 
 /// Most stripes: more parents than that help nobody.
 const MOST_STRIPES: u32 = 8;
@@ -21,23 +21,23 @@ const SOUND_KBPS: u32 = 96;
 
 /// Where a publishing run goes on, as the origin told it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Start {
+pub(super) struct Start {
     /// Whose broadcast.
-    pub channel: ChannelId,
+    pub(super) channel: ChannelId,
     /// Which.
-    pub broadcast: BroadcastId,
+    pub(super) broadcast: BroadcastId,
     /// The run.
-    pub epoch: u64,
+    pub(super) epoch: u64,
     /// First free sequence.
-    pub sequence: u64,
+    pub(super) sequence: u64,
     /// First free init id.
-    pub init: u32,
+    pub(super) init: u32,
     /// Newest manifest version that exists.
-    pub manifest_version: u32,
+    pub(super) manifest_version: u32,
 }
 
 /// The books of one publishing run.
-pub struct Book {
+pub(super) struct Book {
     start: Start,
     channel_key: ChannelKey,
     broadcast_key: BroadcastKey,
@@ -54,7 +54,7 @@ pub struct Book {
 
 impl Book {
     /// Books that go on at `start`.
-    pub fn new(
+    pub(super) fn new(
         start: Start,
         channel_key: ChannelKey,
         broadcast_key: BroadcastKey,
@@ -77,12 +77,12 @@ impl Book {
     }
 
     /// The key that signs chunks.
-    pub fn broadcast_key(&self) -> &BroadcastKey {
+    pub(super) fn broadcast_key(&self) -> &BroadcastKey {
         &self.broadcast_key
     }
 
     /// Whether the first init segment was entered: before that there is nothing to sign chunks under.
-    pub fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.rendition.is_some()
     }
 
@@ -90,7 +90,7 @@ impl Book {
     ///
     /// # Errors
     /// When the init segment is beyond what a manifest may hold.
-    pub fn init(&mut self, init: &InitSegment, created_micros: u64) -> Result<SignedManifest, ManifestError> {
+    pub(super) fn init(&mut self, init: &InitSegment, created_micros: u64) -> Result<SignedManifest, ManifestError> {
         let first = *self.first_init.get_or_insert(init.id);
         let id = self.start.init + init.id.saturating_sub(first);
         self.inits.push(Init { id, data: init.data.clone() });
@@ -124,11 +124,16 @@ impl Book {
         manifest.sign(&self.channel_key)
     }
 
-    /// Numbers and signs a chunk; `clock_offset` is the server's clock minus ours, so that capture times are the server's.
+    /// Numbers and signs a chunk; `clock_offset` is the server's clock minus ours, so that capture times are the server's; `last` says that none follows.
     ///
     /// # Errors
     /// When the chunk is beyond what the wire carries.
-    pub fn chunk(&mut self, chunk: &MediaChunk, clock_offset: i64) -> Result<SignedChunk, ChunkError> {
+    pub(super) fn chunk(
+        &mut self,
+        chunk: &MediaChunk,
+        clock_offset: i64,
+        last: bool,
+    ) -> Result<SignedChunk, ChunkError> {
         let first = *self.first_chunk.get_or_insert(chunk.sequence);
         let fresh = chunk.sequence == first;
         let info = ChunkInfo {
@@ -144,7 +149,7 @@ impl Book {
             flags: ChunkFlags {
                 keyframe: chunk.keyframe,
                 discontinuity: chunk.discontinuity || (fresh && self.start.sequence > 0),
-                end: false,
+                end: last,
             },
             key_id: None,
         };
@@ -217,7 +222,7 @@ mod tests {
         let manifest = book.init(&init(0), 5).unwrap().verify(&[key.public()]).unwrap();
         assert_eq!((manifest.version, manifest.epoch.0, manifest.renditions[0].stripes), (1, 9, 1));
         assert_eq!(manifest.renditions[0].tracks.len(), 2);
-        let signed = book.chunk(&chunk(0, 0), 250).unwrap();
+        let signed = book.chunk(&chunk(0, 0), 250, false).unwrap();
         assert_eq!((signed.header.sequence.0, signed.header.init, signed.header.flags.discontinuity), (0, 0, false));
         assert_eq!(signed.header.captured_micros, 1_000_250);
         assert!(signed.signed.verify(&manifest.broadcast_key).is_ok());
@@ -229,12 +234,12 @@ mod tests {
         // The publisher's pipeline may itself be in the middle of its numbers when the run begins.
         let manifest = book.init(&init(2), 5).unwrap().verify(&[key.public()]).unwrap();
         assert_eq!((manifest.version, manifest.renditions[0].inits[0].id), (8, 3));
-        let first = book.chunk(&chunk(40, 2), 0).unwrap().header;
-        let second = book.chunk(&chunk(41, 2), 0).unwrap().header;
+        let first = book.chunk(&chunk(40, 2), 0, false).unwrap().header;
+        let second = book.chunk(&chunk(41, 2), 0, false).unwrap().header;
         assert_eq!((first.sequence.0, first.init, first.flags.discontinuity), (100, 3, true));
         assert_eq!((second.sequence.0, second.init, second.flags.discontinuity), (101, 3, false));
         // A gap in the pipeline stays a gap.
-        assert_eq!(book.chunk(&chunk(44, 2), 0).unwrap().header.sequence.0, 104);
+        assert_eq!(book.chunk(&chunk(44, 2), 0, false).unwrap().header.sequence.0, 104);
     }
 
     #[test]

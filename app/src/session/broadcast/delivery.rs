@@ -133,7 +133,7 @@ impl Delivery {
                 // A try is cancelled only together with all of this, so this is a panic in it.
                 Err(error) => return Verdict::Broken(error.to_string()),
             },
-            () = sleep_until(at) => (Input::Timeout, Verdict::GoOn),
+            () = clock::sleep_until(at) => (Input::Timeout, Verdict::GoOn),
             else => std::future::pending().await,
         };
         self.handle(clock::now(), input);
@@ -205,12 +205,5 @@ fn meaning(error: ClientError, manifest: bool) -> (Fate, Verdict) {
             tracing::debug!(%error, "the server did not take it; it will be tried again");
             (Fate::Retry, Verdict::GoOn)
         }
-    }
-}
-
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }

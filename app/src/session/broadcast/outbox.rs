@@ -11,13 +11,13 @@ use crate::session::Backoff;
 
 /// Bounds of the backlog.
 #[derive(Clone, Copy, Debug)]
-pub struct OutboxConfig {
+pub(super) struct OutboxConfig {
     /// Most bytes that wait.
-    pub bytes: usize,
+    pub(super) bytes: usize,
     /// Longest play time that waits.
-    pub time: Duration,
+    pub(super) time: Duration,
     /// Most tries under way at once.
-    pub parallel: usize,
+    pub(super) parallel: usize,
 }
 
 impl Default for OutboxConfig {
@@ -28,11 +28,11 @@ impl Default for OutboxConfig {
 }
 
 /// Names something in the outbox; grows with each.
-pub type ItemId = u64;
+pub(super) type ItemId = u64;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
+pub(super) enum Input {
     /// A manifest has to go out before everything that follows.
     Manifest {
         /// Its name.
@@ -59,7 +59,7 @@ pub enum Input {
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub(super) enum Output {
     /// Try to put this.
     Put(ItemId),
     /// This is given up and its bytes can go.
@@ -68,7 +68,7 @@ pub enum Output {
 
 /// How delivery goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
+pub(super) enum Flow {
     /// The origin answers.
     Open,
     /// Nothing was taken since then.
@@ -90,7 +90,7 @@ struct Item {
 
 /// The outbox.
 #[derive(Debug)]
-pub struct Outbox {
+pub(super) struct Outbox {
     config: OutboxConfig,
     items: VecDeque<Item>,
     outputs: VecDeque<Output>,
@@ -102,7 +102,7 @@ pub struct Outbox {
 
 impl Outbox {
     /// An empty outbox.
-    pub fn new(config: OutboxConfig) -> Self {
+    pub(super) fn new(config: OutboxConfig) -> Self {
         let backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
         Self {
             config,
@@ -116,7 +116,7 @@ impl Outbox {
     }
 
     /// Takes in what happened at `now`.
-    pub fn handle(&mut self, now: Instant, input: Input) {
+    pub(super) fn handle(&mut self, now: Instant, input: Input) {
         match input {
             Input::Manifest { id } => {
                 self.items.push_back(Item {
@@ -197,37 +197,37 @@ impl Outbox {
     }
 
     /// What to do next; call until `None`.
-    pub fn poll_output(&mut self) -> Option<Output> {
+    pub(super) fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
     /// When [`Input::Timeout`] is wanted.
-    pub fn poll_timeout(&self) -> Option<Instant> {
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.retry_at.filter(|_| self.items.iter().any(|item| !item.flying))
     }
 
     /// How delivery goes.
-    pub fn flow(&self) -> Flow {
+    pub(super) fn flow(&self) -> Flow {
         self.flow
     }
 
     /// Bytes that wait.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.items.iter().map(|item| item.bytes).sum()
     }
 
     /// Play time that waits.
-    pub fn buffered(&self) -> Duration {
+    pub(super) fn buffered(&self) -> Duration {
         self.items.iter().map(|item| item.duration).sum()
     }
 
     /// Whether everything went out.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
     /// Chunks that were given up.
-    pub fn dropped(&self) -> u64 {
+    pub(super) fn dropped(&self) -> u64 {
         self.dropped
     }
 }
@@ -256,7 +256,7 @@ mod tests {
         fn chunk(&mut self, id: ItemId) -> Vec<Output> {
             self.after(
                 100,
-                Input::Chunk { id, bytes: 1000, duration: Duration::from_millis(100), keyframe: id % 20 == 0 },
+                Input::Chunk { id, bytes: 1000, duration: Duration::from_millis(100), keyframe: id.is_multiple_of(20) },
             )
         }
     }

@@ -3,21 +3,21 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backend_lite::api::{BroadcastPatch, PeerKind};
+use backend_lite::api::BroadcastPatch;
 use runnel_media::package::{InitSegment, MediaChunk};
 use runnel_media::pipeline::publish::{PublishEvent, Publisher};
-use runnel_p2p::node::{Node, NodeConfig, NodeEvent};
-use runnel_p2p::wire::{BroadcastKey, SignedManifest};
-use tokio::sync::{Notify, mpsc, watch};
+use runnel_p2p::wire::BroadcastKey;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::book::{Book, RENDITION};
+use super::book::Book;
 use super::delivery::{Delivery, Verdict};
 use super::outbox::Flow;
 use super::sitting::Sitting;
+use super::swarm::Swarm;
 use super::{Ask, BroadcastConfig, BroadcastError, BroadcastStatus, EndReason, Phase, Recording, SharedPublisher};
 use crate::report::EncoderReport;
-use crate::session::announce::{Announcer, Tracked, peer_stats};
 use crate::session::clock;
 
 /// Events of the pipeline that may wait: far more than a moment's work, so that only a hang loses any.
@@ -26,6 +26,10 @@ const EVENTS: usize = 256;
 const TICK: Duration = Duration::from_millis(250);
 /// Silence of the server that is worth a word.
 const NOTICEABLE: Duration = Duration::from_millis(1500);
+/// Media time before the planned end from which chunks are held back, in seconds.
+const NEAR_END: f64 = 0.35;
+/// How long the pipeline may take to end when it is asked to.
+const LAST_CALL: Duration = Duration::from_secs(3);
 /// How long the last chunks may take to reach the server.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -40,14 +44,13 @@ pub(super) async fn run(
     publisher: SharedPublisher,
 ) {
     let outcome = broadcast(config, &status, &mut asks, &stop, &publisher).await;
-    let pipeline = publisher.lock().take();
-    if let Some(pipeline) = pipeline {
+    if let Some(pipeline) = publisher.lock().as_ref() {
         status.send_modify(|it| it.media = pipeline.stats());
-        // Joining its threads waits for a frame or two.
-        if tokio::task::spawn_blocking(move || pipeline.stop()).await.is_err() {
-            tracing::error!("the pipeline panicked while it ended");
-        }
     }
+    if stop_pipeline(&publisher).await.is_err() {
+        tracing::error!("the pipeline panicked while it ended");
+    }
+    publisher.lock().take();
     let reason = outcome.unwrap_or_else(|error| {
         tracing::warn!(%error, "the broadcast failed");
         EndReason::Failed(Arc::new(error))
@@ -71,8 +74,8 @@ async fn broadcast(
         Publisher::start(
             publish,
             Box::new(move |event| {
-                if tell.try_send(event).is_err() {
-                    tracing::warn!("the broadcast's task is too slow or gone: something of the stream was lost");
+                if let Err(TrySendError::Full(_)) = tell.try_send(event) {
+                    tracing::warn!("the broadcast's task is too slow: something of the stream was lost");
                 }
             }),
         )
@@ -115,14 +118,9 @@ struct Show<'a> {
     recording: Option<Recording>,
     /// When the first chunk was published.
     live_since: Option<Instant>,
-}
-
-/// Our node in the swarm, with what belongs to it.
-struct Swarm {
-    node: Node,
-    stop: CancellationToken,
-    tracked: watch::Receiver<Tracked>,
-    tasks: Vec<tokio::task::JoinHandle<()>>,
+    /// The show is about to end, so each chunk waits for the next: the last one says that it is the last.
+    held: Option<MediaChunk>,
+    ending: bool,
 }
 
 impl<'a> Show<'a> {
@@ -149,6 +147,8 @@ impl<'a> Show<'a> {
             finished: false,
             recording,
             live_since: None,
+            held: None,
+            ending: false,
         })
     }
 
@@ -160,15 +160,17 @@ impl<'a> Show<'a> {
         publisher: &SharedPublisher,
     ) -> Result<EndReason, BroadcastError> {
         let mut tick = tokio::time::interval(TICK);
+        let mut last_call = None;
         loop {
             let verdict = tokio::select! {
                 event = events.recv() => {
                     match event {
-                        Some(event) => self.media(event).await?,
+                        Some(event) => self.media(event)?,
                         None => self.finished = true,
                     }
                     if self.finished {
-                        return Ok(EndReason::Finished);
+                        self.let_go(true);
+                        return Ok(if self.ending { EndReason::Asked } else { EndReason::Finished });
                     }
                     Verdict::GoOn
                 }
@@ -181,12 +183,19 @@ impl<'a> Show<'a> {
                     self.tell(publisher);
                     Verdict::GoOn
                 }
-                () = stop.cancelled() => return Ok(EndReason::Asked),
+                () = stop.cancelled(), if !self.ending => {
+                    // What the encoder still holds comes out, and then the pipeline's end.
+                    self.ending = true;
+                    last_call = Some(clock::now() + LAST_CALL);
+                    drop(stop_pipeline(publisher));
+                    Verdict::GoOn
+                }
+                () = clock::sleep_until(last_call) => return Ok(EndReason::Asked),
             };
             match verdict {
                 Verdict::GoOn => {}
                 Verdict::DiskFull => {
-                    tracing::warn!("the server's disk is full: the show goes on, but it will not be kept")
+                    tracing::warn!("the server's disk is full: the show goes on, but it will not be kept");
                 }
                 Verdict::TakenOver => return Ok(EndReason::TakenOver),
                 Verdict::TakenDown => return Ok(EndReason::TakenDown),
@@ -195,6 +204,7 @@ impl<'a> Show<'a> {
                     tracing::error!(error, "a try to reach the server panicked");
                     return Err(BroadcastError::Died("delivery"));
                 }
+                Verdict::Reopen(_) if self.ending => return Ok(EndReason::Asked),
                 Verdict::Reopen(error) => {
                     tracing::warn!(%error, "the server lost this run: another one is begun");
                     if !self.reopen(stop, publisher).await? {
@@ -206,7 +216,7 @@ impl<'a> Show<'a> {
     }
 
     /// Takes what the pipeline says.
-    async fn media(&mut self, event: PublishEvent) -> Result<(), BroadcastError> {
+    fn media(&mut self, event: PublishEvent) -> Result<(), BroadcastError> {
         match event {
             PublishEvent::Encoder { name, reason } => {
                 self.status.send_modify(|it| it.encoder = Some(EncoderReport { name, reason }));
@@ -222,7 +232,7 @@ impl<'a> Show<'a> {
                 if let Some(recording) = &mut self.recording {
                     recording.chunk(chunk.sequence, chunk.init, chunk.keyframe, chunk.data.clone());
                 }
-                self.enter_chunk(&chunk);
+                self.hold_or_enter(chunk);
             }
             PublishEvent::Thumbnail(jpeg) => self.delivery.thumbnail(jpeg),
             PublishEvent::Problem(problem) => {
@@ -234,7 +244,7 @@ impl<'a> Show<'a> {
                 });
             }
             PublishEvent::Solved(problem) => {
-                self.status.send_modify(|it| it.problems.retain(|other| *other != problem))
+                self.status.send_modify(|it| it.problems.retain(|other| *other != problem));
             }
             PublishEvent::Ladder { size, fps, bitrate_kbps, reason } => self.status.send_modify(|it| {
                 (it.picture, it.ladder) = (Some((size, fps, bitrate_kbps)), Some(reason));
@@ -255,7 +265,7 @@ impl<'a> Show<'a> {
         self.delivery.manifest(clock::now(), manifest.clone());
         let bitrate = self.config.publish.bitrate_kbps;
         self.status.send_modify(|it| {
-            it.picture = Some((init.size, init.fps, it.picture.map_or(bitrate, |picture| picture.2)))
+            it.picture = Some((init.size, init.fps, it.picture.map_or(bitrate, |picture| picture.2)));
         });
         match &self.swarm {
             Some(swarm) => {
@@ -263,7 +273,7 @@ impl<'a> Show<'a> {
                     tracing::warn!(%error, "the swarm did not get the new description");
                 }
             }
-            None if self.config.swarm.enabled => match self.join(manifest) {
+            None if self.config.swarm.enabled => match Swarm::join(&self.config, &self.sitting, &self.book, manifest) {
                 Ok(swarm) => self.swarm = Some(swarm),
                 // The server can carry the show alone.
                 Err(error) => tracing::warn!(%error, "the swarm could not be joined"),
@@ -273,11 +283,28 @@ impl<'a> Show<'a> {
         Ok(())
     }
 
-    fn enter_chunk(&mut self, chunk: &MediaChunk) {
+    /// Towards the end each chunk waits for the next, which costs viewers nothing: they have a second in hand.
+    fn hold_or_enter(&mut self, chunk: MediaChunk) {
+        let end = (chunk.start.as_micros() as f64) / 1e6 + chunk.duration.as_secs_f64();
+        let near_end = self.config.publish.seconds.is_some_and(|seconds| end + NEAR_END >= seconds);
+        if !self.ending && !near_end {
+            return self.enter_chunk(&chunk, false);
+        }
+        self.let_go(false);
+        self.held = Some(chunk);
+    }
+
+    fn let_go(&mut self, last: bool) {
+        if let Some(chunk) = self.held.take() {
+            self.enter_chunk(&chunk, last);
+        }
+    }
+
+    fn enter_chunk(&mut self, chunk: &MediaChunk, last: bool) {
         if !self.book.is_open() {
             return;
         }
-        let signed = match self.book.chunk(chunk, self.sitting.clock_offset) {
+        let signed = match self.book.chunk(chunk, self.sitting.clock_offset, last) {
             Ok(signed) => signed,
             Err(error) => {
                 tracing::warn!(%error, sequence = chunk.sequence, "a chunk could not be signed and is left out");
@@ -298,33 +325,6 @@ impl<'a> Show<'a> {
                 it.phase = Phase::Live { since: now };
             });
         }
-    }
-
-    fn join(&self, manifest: SignedManifest) -> Result<Swarm, BroadcastError> {
-        let keys = [self.sitting.channel.keys.clone(), vec![self.config.key.public()]].concat();
-        let mut config = NodeConfig::publisher(manifest, keys, RENDITION, self.book.broadcast_key().clone());
-        config.upload_cap_kbps = self.config.swarm.upload_cap_kbps;
-        config.community_key = Some(self.sitting.community_key);
-        if self.config.swarm.loopback {
-            config = config.on_loopback();
-        }
-        let (node, events) = Node::start(config)?;
-        let (stop, hungry) = (CancellationToken::new(), Arc::new(Notify::new()));
-        let announcer = Announcer {
-            client: self.sitting.client.clone(),
-            broadcast: self.sitting.broadcast.id,
-            node: node.clone(),
-            role: PeerKind::Publisher,
-            ticket: None,
-            counters: Box::new({
-                let node = node.clone();
-                move || peer_stats(&node.stats())
-            }),
-            hungry: hungry.clone(),
-        };
-        let (announcing, tracked) = announcer.spawn(stop.clone());
-        let tasks = vec![announcing, tokio::spawn(listen(events, hungry))];
-        Ok(Swarm { node, stop, tracked, tasks })
     }
 
     fn ask(&mut self, ask: Ask) {
@@ -420,33 +420,24 @@ impl<'a> Show<'a> {
 
     async fn leave(&mut self) {
         if let Some(swarm) = self.swarm.take() {
-            swarm.stop.cancel();
-            swarm.node.shutdown().await;
-            let stats = swarm.node.stats();
+            let stats = swarm.leave().await;
             self.status.send_modify(|it| it.node = Some(stats));
-            for task in swarm.tasks {
-                if task.await.is_err() {
-                    tracing::error!("a task of the swarm panicked");
-                }
-            }
         }
     }
+}
+
+/// Asks the pipeline to end, on a thread that may wait for its threads.
+fn stop_pipeline(publisher: &SharedPublisher) -> tokio::task::JoinHandle<()> {
+    let pipeline = publisher.lock().clone();
+    tokio::task::spawn_blocking(move || {
+        if let Some(pipeline) = pipeline {
+            pipeline.stop();
+        }
+    })
 }
 
 fn new_book(config: &BroadcastConfig, sitting: &Sitting) -> Result<Book, BroadcastError> {
     let key = BroadcastKey::from_bytes(crate::keys::random_secret()?);
     let chunk_millis = u32::try_from(config.publish.chunk.as_millis()).unwrap_or(200);
     Ok(Book::new(sitting.start(), config.key.clone(), key, chunk_millis, config.publish.bitrate_kbps))
-}
-
-/// Reads the node's events: a publisher needs none of them but for the log.
-async fn listen(mut events: mpsc::Receiver<NodeEvent>, hungry: Arc<Notify>) {
-    while let Some(event) = events.recv().await {
-        match event {
-            NodeEvent::Problem(problem) => tracing::info!(%problem, "the swarm has a problem"),
-            NodeEvent::CandidatesWanted(_) => hungry.notify_one(),
-            NodeEvent::Listening(address) => tracing::debug!(%address, "listening for viewers"),
-            _ => {}
-        }
-    }
 }

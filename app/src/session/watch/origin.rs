@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backend_lite::api::{Client, ClientError};
+use backend_lite::api::{ChunkRange, Client, ClientError};
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use runnel_p2p::verify::Verifier;
@@ -16,6 +16,8 @@ use crate::session::broadcast::RENDITION;
 
 /// Chunks that are asked for at once, so that a long way to the server costs delay once and not for each.
 const AHEAD: usize = 3;
+/// Chunks behind the newest from which on playing them all would only lead further away from live.
+const FAR_BEHIND: u64 = 30;
 /// Chunks that may wait for the session.
 const QUEUE: usize = 32;
 
@@ -96,26 +98,20 @@ impl Loop {
                         next = self.newest_start(epoch).await;
                         continue;
                     }
-                    if let Ok(range) = client.chunk_range(epoch, RENDITION.0).await
-                        && sequence < range.first
-                    {
-                        let start = range.keyframe.unwrap_or(range.first);
+                    let Ok(range) = client.chunk_range(epoch, RENDITION.0).await else { continue };
+                    if let Some(start) = leap(sequence, range) {
                         for missed in sequence..start {
                             self.say(News::Missed(missed)).await?;
                         }
                         next = start;
-                    } else if error.is_not_found() && self.was_given_up(epoch, sequence).await {
+                    } else if error.is_not_found() && sequence < range.next {
+                        // The server goes on without a chunk that it never got.
                         self.say(News::Missed(sequence)).await?;
                         next = sequence + 1;
                     }
                 }
             }
         }
-    }
-
-    /// Whether the server goes on without a chunk that it never got.
-    async fn was_given_up(&self, epoch: u64, sequence: u64) -> bool {
-        matches!(self.found.client.chunk_range(epoch, RENDITION.0).await, Ok(range) if sequence < range.next)
     }
 
     /// The newest chunk to start with; asked until the server answers.
@@ -147,6 +143,28 @@ impl Loop {
     }
 }
 
+/// Where to go on instead of at `sequence`, where that is gone or so old that live is elsewhere by now.
+fn leap(sequence: u64, range: ChunkRange) -> Option<u64> {
+    let behind = range.next.saturating_sub(sequence);
+    let start = range.keyframe.unwrap_or(range.first);
+    (sequence < range.first || (behind > FAR_BEHIND && start > sequence)).then_some(start)
+}
+
 async fn get(client: &Client, epoch: u64, sequence: u64) -> (u64, Result<SignedChunk, ClientError>) {
     (sequence, client.chunk(epoch, RENDITION.0, sequence).await)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_an_outage_it_goes_on_live() {
+        let range = |first, keyframe, next| ChunkRange { first, keyframe, next };
+        assert_eq!(leap(100, range(0, Some(90), 101)), None, "live");
+        assert_eq!(leap(100, range(0, Some(120), 125)), None, "a moment is caught up with");
+        assert_eq!(leap(100, range(0, Some(280), 290)), Some(280));
+        assert_eq!(leap(100, range(150, Some(160), 170)), Some(160), "gone");
+        assert_eq!(leap(100, range(150, None, 151)), Some(150));
+    }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use backend_lite::api::BroadcastState;
 
 /// Silence after which the server is asked what happened.
-const ASK: Duration = Duration::from_millis(1200);
+const ASK: Duration = Duration::from_millis(700);
 /// How long between two questions.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Silence after which the broadcaster counts as away whatever the server says: people must not look at a frozen picture.
@@ -16,6 +16,8 @@ const AWAY: Duration = Duration::from_secs(4);
 pub(super) enum Input {
     /// A chunk came that is newer than all before.
     Chunk,
+    /// A chunk came that says it is the last.
+    LastChunk,
     /// The server said where the broadcast stands.
     State(BroadcastState),
     /// Time has passed.
@@ -72,7 +74,7 @@ impl Presence {
                     self.turn(State::Here, Output::Back);
                 }
             }
-            Input::State(BroadcastState::Ended) => self.turn(State::Over, Output::Ended),
+            Input::LastChunk | Input::State(BroadcastState::Ended) => self.turn(State::Over, Output::Ended),
             Input::State(BroadcastState::TakenDown) => self.turn(State::Over, Output::TakenDown),
             Input::State(BroadcastState::Stopped) if silence >= ASK && self.state == State::Here => {
                 self.turn(State::Away, Output::Away);
@@ -161,11 +163,19 @@ mod tests {
         let mut bench = Bench::new();
         bench.after(100, Input::Chunk);
         assert_eq!(bench.after(500, Input::State(BroadcastState::Stopped)), [], "chunks were here a moment ago");
-        assert_eq!(bench.after(700, Input::Timeout), [Output::AskServer]);
+        assert_eq!(bench.after(200, Input::Timeout), [Output::AskServer]);
         assert_eq!(bench.after(10, Input::State(BroadcastState::Stopped)), [Output::Away]);
         assert_eq!(bench.after(1000, Input::Timeout), [Output::AskServer], "it goes on asking, for the end");
         assert_eq!(bench.after(10, Input::State(BroadcastState::Ended)), [Output::Ended]);
         assert_eq!(bench.after(10, Input::Chunk), []);
+        assert_eq!(bench.presence.poll_timeout(), None);
+    }
+
+    #[test]
+    fn the_last_chunk_is_the_end_without_a_question() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.after(100, Input::Chunk), []);
+        assert_eq!(bench.after(0, Input::LastChunk), [Output::Ended]);
         assert_eq!(bench.presence.poll_timeout(), None);
     }
 

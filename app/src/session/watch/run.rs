@@ -24,8 +24,8 @@ pub(super) struct Session {
     pub(super) timeline: Timeline,
     /// What earlier broadcasts brought.
     pub(super) before: Delivery,
-    /// Whether the player knows how far the server's clock is from ours.
-    pub(super) clock_set: bool,
+    /// The server's clock minus ours in microseconds, once measured.
+    pub(super) clock_offset: Option<i64>,
 }
 
 /// Runs to the end; the last status says how it ended.
@@ -40,7 +40,7 @@ pub(super) async fn run(
 ) {
     let (timeline, before) = (Timeline::default(), Delivery::default());
     let mut session =
-        Session { config, player, recording, events, asks, status, stop, timeline, before, clock_set: false };
+        Session { config, player, recording, events, asks, status, stop, timeline, before, clock_offset: None };
     let reason = session.watch().await.unwrap_or_else(|error| {
         tracing::warn!(%error, "watching failed");
         EndReason::Failed(Arc::new(error))
@@ -76,11 +76,11 @@ impl Session {
                 Err(error) => return Err(error),
             };
             first = false;
-            if !self.clock_set {
+            if self.clock_offset.is_none() {
                 let offset = clock::server_offset(&found.client).await;
                 tracing::debug!(offset, "the server's clock minus ours, in microseconds");
                 self.player.set_clock_offset(offset);
-                self.clock_set = true;
+                self.clock_offset = Some(offset);
             }
             match Viewing::join(self, found).await?.follow().await? {
                 Over::Asked => return Ok(EndReason::Asked),

@@ -52,7 +52,8 @@ impl Swarm {
         node_config.community_key = Some(found.community_key);
         node_config.target_delay = config.player.target_delay;
         node_config.upload_cap_kbps = config.upload_cap_kbps;
-        node_config.origin = config.mode == P2pMode::Assist;
+        let origin = config.mode == P2pMode::Assist;
+        node_config.origin = origin;
         node_config.keypair = Some(keypair);
         node_config.ticket = first.as_ref().and_then(|announced| ticket_bytes(&announced.ticket));
         if config.loopback {
@@ -60,7 +61,7 @@ impl Swarm {
         }
         let (node, events) = Node::start(node_config)?;
         if let Some(announced) = &first
-            && let Err(error) = node.add_candidates(candidates(&announced.peers))
+            && let Err(error) = node.add_candidates(candidates(&announced.peers, origin))
         {
             tracing::debug!(%error, "the tracker's first peers were not taken");
         }
@@ -70,6 +71,7 @@ impl Swarm {
             broadcast: found.broadcast.id,
             node: node.clone(),
             role: PeerKind::Viewer,
+            server: origin,
             ticket: first.map(|announced| announced.ticket),
             counters: Box::new({
                 let node = node.clone();

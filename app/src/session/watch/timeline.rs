@@ -34,11 +34,6 @@ impl Timeline {
         true
     }
 
-    /// The run that is watched: its broadcast and epoch.
-    pub(super) fn run(&self) -> Option<(BroadcastId, u64)> {
-        self.run
-    }
-
     /// A chunk's number for the player.
     pub(super) fn sequence(&self, sequence: u64) -> u64 {
         (self.index << SEQUENCE_BITS) | (sequence & ((1 << SEQUENCE_BITS) - 1))

@@ -3,32 +3,30 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use backend_lite::api::{BroadcastState, ChunkRange, ClientError};
+use backend_lite::api::{BroadcastState, ChunkRange};
 use runnel_media::format::{Timestamp, WallClock};
 use runnel_media::pipeline::watch::{WatchChunk, WatchEvent};
+use runnel_media::playout::PlayState;
 use runnel_p2p::node::NodeEvent;
 use runnel_p2p::wire::{Manifest, SignedChunk, SignedManifest};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
+use super::feed::{Feed, FeedEvent};
 use super::find::Found;
-use super::origin::{self, News};
+use super::origin::News;
 use super::presence::{self, Presence};
+use super::questions::Answer;
 use super::run::Session;
-use super::swarm::Swarm;
-use super::{Ask, Delivery, Phase, WatchError};
+use super::{Ask, Phase, WatchError};
 use crate::session::broadcast::RENDITION;
 use crate::session::clock;
-use crate::settings::P2pMode;
 
+/// Chunks that the player can be ahead of itself: a GOP and a little.
+const AHEAD: u64 = 64;
 /// How often the playhead is passed on and the status made anew.
 const TICK: Duration = Duration::from_millis(100);
-/// How long peers have to give the start before the server is asked for it.
-const PEERS_FIRST: Duration = Duration::from_millis(150);
-/// Longest start that the server gives: one GOP and a little.
-const LONGEST_START: u64 = 64;
-/// How long a question to the server may take.
-const QUESTION: Duration = Duration::from_secs(3);
+/// How old the newest published chunk of a live broadcast is at most: encoder, chunk and way to the server.
+const NEWEST_AGE_MICROS: i64 = 400_000;
 /// How long the rest may play out after the broadcast's end.
 const PLAY_OUT: Duration = Duration::from_secs(8);
 
@@ -41,60 +39,20 @@ pub(super) enum Over {
     Superseded,
 }
 
-/// What a question to the server brought.
-enum Answer {
-    Range(Result<ChunkRange, ClientError>),
-    /// Where the broadcast stands, and whether the channel shows another one.
-    State {
-        state: Option<BroadcastState>,
-        superseded: bool,
-    },
-    Manifest(Result<(SignedManifest, Manifest), WatchError>),
-    /// Peers had their chance to give the start.
-    StartDue,
-}
-
-enum Feed {
-    Swarm(Box<Swarm>),
-    Origin { news: mpsc::Receiver<News>, stop: CancellationToken, delivery: Delivery },
-}
-
-enum FeedEvent {
-    Node(NodeEvent),
-    Origin(News),
-    Gone,
-}
-
-impl Feed {
-    async fn next(&mut self) -> FeedEvent {
-        match self {
-            Self::Swarm(swarm) => swarm.next().await.map_or(FeedEvent::Gone, FeedEvent::Node),
-            Self::Origin { news, .. } => news.recv().await.map_or(FeedEvent::Gone, FeedEvent::Origin),
-        }
-    }
-
-    fn delivery(&self) -> Delivery {
-        match self {
-            Self::Swarm(swarm) => swarm.delivery(),
-            Self::Origin { delivery, .. } => *delivery,
-        }
-    }
-}
-
 /// A broadcast being watched.
 pub(super) struct Viewing<'a> {
-    session: &'a mut Session,
-    found: Found,
-    feed: Feed,
-    presence: Presence,
-    answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
+    pub(super) session: &'a mut Session,
+    pub(super) found: Found,
+    pub(super) feed: Feed,
+    pub(super) presence: Presence,
+    pub(super) answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
     /// Chunks of this run that arrived, for the start only.
-    arrived: BTreeSet<u64>,
-    start: Option<ChunkRange>,
+    pub(super) arrived: BTreeSet<u64>,
+    pub(super) start: Option<ChunkRange>,
     /// When what is left of an ended broadcast must have played out.
-    play_out: Option<Instant>,
+    pub(super) play_out: Option<Instant>,
     /// Whether the manifest is being asked for again.
-    renewing: bool,
+    pub(super) renewing: bool,
 }
 
 impl<'a> Viewing<'a> {
@@ -105,15 +63,7 @@ impl<'a> Viewing<'a> {
             it.viewers = found.broadcast.viewers;
             it.broadcast = Some(found.broadcast.clone());
         });
-        let feed = match session.config.mode {
-            P2pMode::Assist | P2pMode::Only => {
-                Feed::Swarm(Box::new(Swarm::join(&session.config, found.clone()).await?))
-            }
-            P2pMode::Off => {
-                let stop = CancellationToken::new();
-                Feed::Origin { news: origin::follow(found.clone(), stop.clone()), stop, delivery: Delivery::default() }
-            }
-        };
+        let feed = Feed::open(&session.config, found.clone()).await?;
         let mut viewing = Self {
             presence: Presence::new(clock::now()),
             answers: mpsc::channel(16),
@@ -127,6 +77,11 @@ impl<'a> Viewing<'a> {
         };
         let manifest = viewing.found.manifest.clone();
         viewing.enter(&manifest);
+        if viewing.found.broadcast.state == BroadcastState::Live {
+            // Without this the player would take the first chunk that comes for the newest and start too far behind.
+            let now = clock::unix_micros().saturating_add(viewing.session.clock_offset.unwrap_or(0));
+            viewing.session.player.live_edge(WallClock::from_micros(now - NEWEST_AGE_MICROS));
+        }
         if matches!(viewing.feed, Feed::Swarm(_)) {
             viewing.ask_range();
         }
@@ -136,13 +91,7 @@ impl<'a> Viewing<'a> {
     /// Follows it to its end.
     pub(super) async fn follow(mut self) -> Result<Over, WatchError> {
         let over = self.go_on().await;
-        let delivery = match self.feed {
-            Feed::Swarm(swarm) => swarm.leave().await,
-            Feed::Origin { stop, delivery, .. } => {
-                stop.cancel();
-                delivery
-            }
-        };
+        let delivery = self.feed.leave().await;
         self.session.before = self.session.before.plus(delivery);
         over
     }
@@ -174,7 +123,7 @@ impl<'a> Viewing<'a> {
                     }
                 }
                 Some(ask) = self.session.asks.recv() => self.ask(ask),
-                () = sleep_until(timeout) => self.present(presence::Input::Timeout),
+                () = clock::sleep_until(timeout) => self.present(presence::Input::Timeout),
                 _ = tick.tick() => {
                     self.tell();
                     if self.play_out.is_some_and(|at| clock::now() >= at) {
@@ -240,6 +189,9 @@ impl<'a> Viewing<'a> {
         if fresh {
             self.present(presence::Input::Chunk);
         }
+        if header.flags.end {
+            self.present(presence::Input::LastChunk);
+        }
     }
 
     fn chunk_micros(&self) -> u64 {
@@ -292,7 +244,7 @@ impl<'a> Viewing<'a> {
         }
     }
 
-    fn renewed(&mut self, signed: SignedManifest, manifest: Manifest) {
+    pub(super) fn renewed(&mut self, signed: SignedManifest, manifest: Manifest) {
         self.enter(&manifest);
         (self.found.signed, self.found.manifest) = (signed, manifest);
         if let Feed::Swarm(swarm) = &mut self.feed {
@@ -326,7 +278,7 @@ impl<'a> Viewing<'a> {
             WatchEvent::AudioRecovered => self.session.status.send_modify(|it| it.sound_lost = false),
             WatchEvent::Ended => return self.play_out.is_some(),
             WatchEvent::DecodeError { sequence, reason } => {
-                tracing::warn!(sequence, reason, "a chunk could not be decoded")
+                tracing::warn!(sequence, reason, "a chunk could not be decoded");
             }
             WatchEvent::DecoderRestarted => tracing::info!("the decoder was started again"),
         }
@@ -343,7 +295,7 @@ impl<'a> Viewing<'a> {
         }
     }
 
-    fn present(&mut self, input: presence::Input) {
+    pub(super) fn present(&mut self, input: presence::Input) {
         self.presence.handle(clock::now(), input);
     }
 
@@ -352,10 +304,19 @@ impl<'a> Viewing<'a> {
             match output {
                 presence::Output::AskServer => self.ask_state(),
                 presence::Output::Away => self.session.status.send_modify(|it| it.phase = Phase::Away),
-                presence::Output::Back => self.session.status.send_modify(|it| {
-                    let shown = it.first_frame_micros.is_some();
-                    it.phase = if shown { Phase::Playing } else { Phase::Opening };
-                }),
+                presence::Output::Back => {
+                    let state = self.session.player.stats().state;
+                    self.session.status.send_modify(|it| {
+                        it.phase = match (it.first_frame_micros, state) {
+                            (None, _) => Phase::Opening,
+                            // The player says when it moves again.
+                            (Some(_), PlayState::Stalled | PlayState::Waiting) => {
+                                Phase::Stalled { since: clock::now() }
+                            }
+                            (Some(_), _) => Phase::Playing,
+                        };
+                    });
+                }
                 presence::Output::Ended => {
                     self.session.player.ended(self.session.timeline.newest());
                     self.play_out = Some(clock::now() + PLAY_OUT);
@@ -366,97 +327,13 @@ impl<'a> Viewing<'a> {
         None
     }
 
-    fn ask_range(&self) {
-        let (client, epoch, tell) = (self.found.client.clone(), self.found.manifest.epoch.0, self.answers.0.clone());
-        tokio::spawn(async move {
-            let range = client.chunk_range(epoch, RENDITION.0).await;
-            // The viewing may be over by now.
-            if tell.send(Answer::Range(range)).await.is_ok() {
-                tokio::time::sleep(PEERS_FIRST).await;
-                let _ = tell.send(Answer::StartDue).await;
-            }
-        });
-    }
-
-    fn ask_state(&self) {
-        let (client, tell) = (self.found.client.clone(), self.answers.0.clone());
-        let (id, channel) = (self.found.broadcast.id, self.found.broadcast.channel);
-        tokio::spawn(async move {
-            let question = async {
-                let state = client.broadcast(id).await.map(|info| info.state).ok();
-                let over = !state.is_some_and(BroadcastState::is_open);
-                let superseded = over
-                    && matches!(client.channel(&channel.to_string()).await, Ok(channel) if channel.live.as_ref().is_some_and(|live| live.id != id));
-                Answer::State { state, superseded }
-            };
-            if let Ok(answer) = tokio::time::timeout(QUESTION, question).await {
-                let _ = tell.send(answer).await;
-            }
-        });
-    }
-
-    fn renew(&mut self) {
-        if std::mem::replace(&mut self.renewing, true) {
-            return;
-        }
-        let (found, tell) = (self.found.clone(), self.answers.0.clone());
-        tokio::spawn(async move {
-            let renewed = found.refresh().await;
-            let _ = tell.send(Answer::Manifest(renewed)).await;
-        });
-    }
-
-    fn answered(&mut self, answer: Answer) -> Option<Over> {
-        match answer {
-            Answer::Range(Ok(range)) => {
-                self.start = Some(range);
-                if let (Feed::Swarm(swarm), Some(keyframe)) = (&self.feed, range.keyframe)
-                    && let Err(error) = swarm.node.live_edge(keyframe, range.next.saturating_sub(1))
-                {
-                    tracing::debug!(%error, "the node was not told where the broadcast is");
-                }
-            }
-            Answer::Range(Err(error)) => tracing::debug!(%error, "the server does not say where the broadcast is"),
-            Answer::StartDue => self.fetch_start(),
-            Answer::State { superseded: true, .. } => return Some(Over::Superseded),
-            Answer::State { state: Some(state), .. } => self.present(presence::Input::State(state)),
-            Answer::State { state: None, .. } => {}
-            Answer::Manifest(renewed) => {
-                self.renewing = false;
-                match renewed {
-                    Ok((signed, manifest)) => {
-                        if let Feed::Swarm(swarm) = &self.feed
-                            && let Err(error) = swarm.node.update_manifest(signed.clone())
-                        {
-                            tracing::debug!(%error, "the node did not take the manifest");
-                        }
-                        self.renewed(signed, manifest);
-                    }
-                    Err(error) => tracing::info!(%error, "the manifest could not be renewed"),
-                }
-            }
-        }
-        None
-    }
-
-    /// Fetches from the server what peers have not given of the GOP to start with.
-    fn fetch_start(&mut self) {
-        let Some(range) = self.start.filter(|_| self.session.config.mode == P2pMode::Assist) else { return };
-        let start = range.keyframe.unwrap_or(range.first).max(range.next.saturating_sub(LONGEST_START));
-        let Feed::Swarm(swarm) = &mut self.feed else { return };
-        let deadline = clock::now() + QUESTION;
-        for sequence in (start..range.next).filter(|sequence| !self.arrived.contains(sequence)) {
-            swarm.fetch(sequence, deadline);
-        }
-    }
-
     /// Tells the node what the player needs next, and the world how it goes.
     fn tell(&mut self) {
         if let Feed::Swarm(swarm) = &self.feed
             && let Some(playhead) = self.session.player.playhead()
             && let Some(next) = self.session.timeline.chunk(playhead.next)
         {
-            let ahead = playhead.next.saturating_sub(playhead.sequence).min(LONGEST_START) * self.chunk_micros();
+            let ahead = playhead.next.saturating_sub(playhead.sequence).min(AHEAD) * self.chunk_micros();
             let captured = playhead.captured.as_micros().saturating_add(i64::try_from(ahead).unwrap_or(0));
             let at = self.session.player.deadline(WallClock::from_micros(captured));
             if let Err(error) = swarm.node.playhead(next, at) {
@@ -475,12 +352,5 @@ impl<'a> Viewing<'a> {
                 it.viewers = tracked.viewers;
             }
         });
-    }
-}
-
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }

@@ -1,0 +1,71 @@
+//! What one has: the devices of this machine and the keys of one's channel.
+
+use runnel_media::encode;
+
+use super::prepare;
+use crate::command::Secret;
+use crate::engine::{Core, News};
+use crate::state::{CommunityId, DeviceChoice, Devices, Event, Problem};
+
+impl Core {
+    pub(in crate::engine) fn find_devices(&mut self) {
+        let tell = self.tell.clone();
+        tokio::spawn(async move {
+            // Opening devices to learn their names takes a second or more.
+            if let Ok(devices) = tokio::task::spawn_blocking(devices).await {
+                let _ = tell.send(News::Pass(Event::Devices(devices))).await;
+            }
+        });
+    }
+
+    pub(in crate::engine) fn export_keys(&mut self, passphrase: Secret) {
+        let Some((community, channel)) = self.own_channel() else { return self.problem(Problem::NotAllowed) };
+        let (paths, keys, tell) = (self.paths.clone(), self.keys.clone(), self.tell.clone());
+        tokio::spawn(async move {
+            let notice = prepare::export(&paths, keys, &community, &channel, passphrase).await;
+            if let Some(notice) = notice {
+                let _ = tell.send(News::Pass(Event::Notice(notice))).await;
+            }
+        });
+    }
+
+    pub(in crate::engine) fn revoke_key(&mut self) {
+        let Some((community, channel)) = self.own_channel() else { return self.problem(Problem::NotAllowed) };
+        let Some(member) = self.communities.get(&CommunityId(community.clone())) else { return };
+        let (Ok(client), address) = (member.client(), member.address.clone()) else { return };
+        let (paths, keys, tell) = (self.paths.clone(), self.keys.clone(), self.tell.clone());
+        tokio::spawn(async move {
+            let notice = prepare::revoke(&paths, keys, client, &address, &community, &channel).await;
+            let _ = tell.send(News::Pass(Event::Notice(notice))).await;
+        });
+    }
+
+    /// The community and channel on which one goes live.
+    fn own_channel(&self) -> Option<(String, String)> {
+        let id = self.current()?;
+        let channel = self.communities.get(&id)?.person.as_ref()?.channel.clone()?;
+        Some((id.0, channel.0))
+    }
+}
+
+fn devices() -> Devices {
+    let found = runnel_media::capture::devices();
+    let choices = |devices: &[runnel_media::capture::Device]| {
+        devices
+            .iter()
+            .map(|device| DeviceChoice { id: device.id.clone(), name: device.name.clone() })
+            .collect::<Vec<_>>()
+    };
+    let encoders = encode::names().into_iter().map(|name| DeviceChoice { id: name.to_owned(), name: name.to_owned() });
+    let screens = choices(&found.screens);
+    Devices {
+        known: true,
+        cameras: choices(&found.cameras),
+        microphones: choices(&found.microphones),
+        outputs: choices(&found.audio_outputs),
+        screen: !screens.is_empty(),
+        windows: screens.into_iter().filter(|device| device.id != "screen").collect(),
+        desktop_sound: cfg!(target_os = "linux") || cfg!(target_os = "windows"),
+        encoders: encoders.collect(),
+    }
+}

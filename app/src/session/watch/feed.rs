@@ -1,0 +1,64 @@
+//! Where chunks come from: the swarm, or the server alone.
+
+use runnel_p2p::node::NodeEvent;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::find::Found;
+use super::origin::{self, News};
+use super::swarm::Swarm;
+use super::{Delivery, WatchConfig, WatchError};
+use crate::settings::P2pMode;
+
+/// Where chunks come from.
+pub(super) enum Feed {
+    Swarm(Box<Swarm>),
+    Origin { news: mpsc::Receiver<News>, stop: CancellationToken, delivery: Delivery },
+}
+
+/// What a feed tells.
+pub(super) enum FeedEvent {
+    Node(NodeEvent),
+    Origin(News),
+    Gone,
+}
+
+impl Feed {
+    /// Joins the swarm, or starts to fetch from the server.
+    pub(super) async fn open(config: &WatchConfig, found: Found) -> Result<Self, WatchError> {
+        Ok(match config.mode {
+            P2pMode::Assist | P2pMode::Only => Self::Swarm(Box::new(Swarm::join(config, found).await?)),
+            P2pMode::Off => {
+                let stop = CancellationToken::new();
+                Self::Origin { news: origin::follow(found, stop.clone()), stop, delivery: Delivery::default() }
+            }
+        })
+    }
+
+    /// The next event; cancelling it loses nothing.
+    pub(super) async fn next(&mut self) -> FeedEvent {
+        match self {
+            Self::Swarm(swarm) => swarm.next().await.map_or(FeedEvent::Gone, FeedEvent::Node),
+            Self::Origin { news, .. } => news.recv().await.map_or(FeedEvent::Gone, FeedEvent::Origin),
+        }
+    }
+
+    /// Where the bytes came from so far.
+    pub(super) fn delivery(&self) -> Delivery {
+        match self {
+            Self::Swarm(swarm) => swarm.delivery(),
+            Self::Origin { delivery, .. } => *delivery,
+        }
+    }
+
+    /// Leaves in good order, and gives the final figures.
+    pub(super) async fn leave(self) -> Delivery {
+        match self {
+            Self::Swarm(swarm) => swarm.leave().await,
+            Self::Origin { stop, delivery, .. } => {
+                stop.cancel();
+                delivery
+            }
+        }
+    }
+}
