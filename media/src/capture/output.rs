@@ -184,6 +184,8 @@ struct Driver {
 /// Most machines without a loudspeaker stay so; one that is plugged in is heard within this time.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(50);
+/// A device that played for so long is tried again with short waits.
+const STEADY: Duration = Duration::from_secs(10);
 /// A device that asks for nothing for so long is dead.
 const SILENT: Duration = Duration::from_secs(2);
 
@@ -191,30 +193,35 @@ impl Driver {
     fn run(self) {
         let name = match &self.spec {
             AudioOutputSpec::Null => {
-                self.keep_pace(None);
+                self.keep_pace(&mut Pace::new(), None);
                 return;
             }
             AudioOutputSpec::Default => None,
             AudioOutputSpec::Named(name) => Some(name.clone()),
         };
         let mut backoff = Backoff::up_to(LONGEST_WAIT);
+        // One pace through all attempts: it must neither stumble nor run fast because a device is looked for.
+        let mut pace = Pace::new();
         while !self.stop.is_set() {
             // Opening may take seconds; the pace is kept meanwhile.
-            let opened = self.open_in_background(name.clone());
+            let opened = self.open_in_background(name.clone(), &mut pace);
             let problem = match opened {
                 Ok(output) => {
-                    backoff.reset();
-                    self.play(&output)
+                    let problem = self.play(&output);
+                    if pace.restart() > STEADY {
+                        backoff.reset();
+                    }
+                    problem
                 }
                 Err(problem) => Some(problem),
             };
             let Some(problem) = problem else { return };
             self.lose(problem);
-            self.keep_pace(Some(backoff.next()));
+            self.keep_pace(&mut pace, Some(backoff.next()));
         }
     }
 
-    fn open_in_background(&self, name: Option<String>) -> Result<OpenOutput, CaptureProblem> {
+    fn open_in_background(&self, name: Option<String>, pace: &mut Pace) -> Result<OpenOutput, CaptureProblem> {
         let (sender, opened) = queue::queue(1);
         let feeder = self.feeder.clone();
         let open = move || {
@@ -224,7 +231,6 @@ impl Driver {
         if let Err(error) = thread {
             return Err(CaptureProblem::from_words("the loudspeaker", error, false));
         }
-        let mut pace = Pace::new();
         loop {
             if self.stop.is_set() {
                 return Err(CaptureProblem::from_words("the loudspeaker", "stopped", false));
@@ -270,9 +276,8 @@ impl Driver {
     }
 
     /// Pulls without a device for `duration`, or until it is time to stop.
-    fn keep_pace(&self, duration: Option<Duration>) {
-        let mut pace = Pace::new();
-        let end = duration.map(|duration| pace.start + duration);
+    fn keep_pace(&self, pace: &mut Pace, duration: Option<Duration>) {
+        let end = duration.map(|duration| pace.next() + duration);
         while !self.stop.is_set() && end.is_none_or(|end| pace.next() < end) {
             pace.step(&self.feeder, &self.stop);
         }
@@ -293,6 +298,13 @@ impl Pace {
     #[expect(clippy::disallowed_methods, reason = "this thread is the clock of a machine without a sound card")]
     fn new() -> Self {
         Self { start: Instant::now(), pulls: 0 }
+    }
+
+    /// Begins anew; says for how long nothing was due.
+    fn restart(&mut self) -> Duration {
+        let since = self.next();
+        *self = Self::new();
+        self.start.saturating_duration_since(since)
     }
 
     fn next(&self) -> Instant {
