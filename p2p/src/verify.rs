@@ -12,6 +12,8 @@ use crate::wire::{
 const REMEMBERED: usize = 1024;
 /// How far ahead of the newest known chunk a header may be; a signed header can only be this wrong by the publisher's fault.
 const MAX_AHEAD: u64 = 100_000;
+/// How many broadcast keys of an epoch are remembered: far more comebacks than a store holds chunks of.
+const MAX_KEYS: usize = 16;
 
 /// Holds the manifest of one rendition's swarm and checks headers, pieces and chunks against it.
 #[derive(Debug)]
@@ -20,6 +22,9 @@ pub struct Verifier {
     rendition: RenditionId,
     /// Headers that were found good, by sequence.
     accepted: BTreeMap<Sequence, (SignedHeader, Arc<ChunkHeader>)>,
+    /// The broadcast keys of this epoch, by the manifest version from which each signs: a publisher that comes back within
+    /// an epoch signs with a fresh one, while chunks of before are still passed on.
+    keys: BTreeMap<u32, PublicKey>,
     /// The lowest sequence that is still looked at: what fell out of `accepted` is not judged a second time.
     floor: Sequence,
     revoked: bool,
@@ -87,6 +92,16 @@ pub enum VerifyError {
         got: Epoch,
         /// Ours.
         current: Epoch,
+    },
+    /// It names a manifest version that is not here yet.
+    #[error("manifest version {got} of epoch {epoch} is not known yet, the newest is {current}")]
+    UnknownVersion {
+        /// The epoch of both.
+        epoch: Epoch,
+        /// Its version.
+        got: u32,
+        /// Ours.
+        current: u32,
     },
     /// The manifest is older than ours.
     #[error("manifest version {got} of epoch {epoch} is older than version {current}")]
@@ -166,6 +181,7 @@ impl VerifyError {
             Self::NoRendition { .. }
             | Self::StaleEpoch { .. }
             | Self::UnknownEpoch { .. }
+            | Self::UnknownVersion { .. }
             | Self::StaleVersion { .. }
             | Self::StaleSequence { .. }
             | Self::Revoked => false,
@@ -180,6 +196,7 @@ impl Verifier {
             return Err(VerifyError::NoRendition { rendition });
         }
         Ok(Self {
+            keys: BTreeMap::from([(manifest.version, manifest.broadcast_key)]),
             manifest: Arc::new(manifest),
             rendition,
             accepted: BTreeMap::new(),
@@ -220,6 +237,7 @@ impl Verifier {
         }
         let update = if got.0 > is.0 {
             self.accepted.clear();
+            self.keys.clear();
             self.floor = Sequence(0);
             Update::NewEpoch
         } else if got.1 < is.1 {
@@ -233,8 +251,24 @@ impl Verifier {
         } else {
             Update::NewVersion
         };
+        if self.keys.last_key_value().is_none_or(|(_, key)| *key != manifest.broadcast_key) {
+            self.keys.insert(manifest.version, manifest.broadcast_key);
+            if self.keys.len() > MAX_KEYS {
+                self.keys.pop_first();
+            }
+        }
         self.manifest = Arc::new(manifest);
         Ok(update)
+    }
+
+    /// The key that signs headers under this manifest version.
+    fn key(&self, version: u32) -> Result<PublicKey, VerifyError> {
+        let (epoch, current) = (self.manifest.epoch, self.manifest.version);
+        if version > current {
+            return Err(VerifyError::UnknownVersion { epoch, got: version, current });
+        }
+        let known = self.keys.range(..=version).next_back();
+        known.map(|(_, key)| *key).ok_or(VerifyError::StaleVersion { epoch, got: version, current })
     }
 
     /// Checks a header: signature, broadcast, epoch, rendition, age, and that no other one was accepted for its chunk.
@@ -264,7 +298,7 @@ impl Verifier {
         {
             return Ok(header.clone());
         }
-        let header = signed.verify(&self.manifest.broadcast_key)?;
+        let header = signed.verify(&self.key(claimed.manifest_version)?)?;
         if self.accepted.contains_key(&sequence) {
             return Err(VerifyError::Conflict { sequence });
         }
@@ -366,6 +400,35 @@ mod tests {
         assert!(matches!(check(|info| info.epoch = Epoch(6)), VerifyError::UnknownEpoch { .. }));
         assert!(matches!(check(|info| info.rendition = RenditionId(2)), VerifyError::OtherRendition { .. }));
         assert!(matches!(check(|info| info.broadcast = BroadcastId([9; 16])), VerifyError::OtherBroadcast { .. }));
+    }
+
+    #[test]
+    fn a_comeback_within_an_epoch_signs_with_its_own_key() {
+        let mut verifier = verifier();
+        let first = verifier.manifest().version;
+        let under = |key: u8, version: u32, sequence: u64| {
+            let example = chunk(sequence, 100);
+            let info = ChunkInfo { manifest_version: version, ..example.header.info };
+            sign_chunk(&BroadcastKey::from_bytes([key; 32]), info, example.payload).unwrap().signed
+        };
+        // The comeback's chunk is here before its manifest: nobody's fault.
+        let early = verifier.check_header(&under(4, first + 1, 20)).unwrap_err();
+        assert!(matches!(early, VerifyError::UnknownVersion { .. }) && !early.is_hostile());
+        let comeback = Manifest {
+            version: first + 1,
+            broadcast_key: BroadcastKey::from_bytes([4; 32]).public(),
+            ..Manifest::clone(verifier.manifest())
+        };
+        assert_eq!(verifier.update(comeback), Ok(Update::NewVersion));
+        assert!(verifier.check_header(&under(4, first + 1, 20)).is_ok());
+        assert!(verifier.check_header(&under(3, first, 19)).is_ok(), "what was signed before stays good");
+        assert!(
+            verifier.check_header(&under(3, first + 1, 21)).unwrap_err().is_hostile(),
+            "each key for its versions only"
+        );
+        assert!(verifier.check_header(&under(4, first, 22)).unwrap_err().is_hostile());
+        let older = verifier.check_header(&under(3, first - 1, 18)).unwrap_err();
+        assert!(matches!(older, VerifyError::StaleVersion { .. }) && !older.is_hostile());
     }
 
     #[test]
