@@ -5,6 +5,8 @@ mod greeting;
 mod media;
 mod neighbour;
 mod news;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},

@@ -1,0 +1,176 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::wire::{BroadcastId, BroadcastKey, ChannelId, ChannelKey, Epoch, Manifest, Rendition};
+
+fn manifest(version: u32) -> SignedManifest {
+    let rendition = Rendition {
+        id: RenditionId(1),
+        width: 640,
+        height: 360,
+        fps: 30,
+        bitrate_kbps: 1000,
+        codecs: "av01.0.04M.08".into(),
+        tracks: Vec::new(),
+        inits: Vec::new(),
+        chunk_millis: 100,
+        stripes: 2,
+    };
+    let manifest = Manifest {
+        version,
+        channel: ChannelId([1; 16]),
+        broadcast: BroadcastId([2; 16]),
+        epoch: Epoch(1),
+        broadcast_key: BroadcastKey::from_bytes([3; 32]).public(),
+        renditions: vec![rendition],
+        created: 0,
+    };
+    manifest.sign(&ChannelKey::from_bytes([4; 32])).unwrap()
+}
+
+/// Two nodes, in virtual time, and what each wants closed.
+struct Pair {
+    now: Instant,
+    peers: [PeerId; 2],
+    nodes: [Core; 2],
+    closed: [BTreeSet<ConnectionId>; 2],
+    events: [Vec<NodeEvent>; 2],
+}
+
+impl Pair {
+    fn new() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+        let now = Instant::now();
+        // The first has the smaller id.
+        let mut peers = [PeerId::random(), PeerId::random()];
+        peers.sort();
+        let nodes = peers.map(|peer| {
+            let keys = vec![ChannelKey::from_bytes([4; 32]).public()];
+            let config = NodeConfig::viewer(manifest(1), keys, RenditionId(1));
+            Core::new(&config, peer, 1, WallClock { at: now, micros: 0 }).unwrap()
+        });
+        Self { now, peers, nodes, closed: Default::default(), events: Default::default() }
+    }
+
+    /// One side hears of a connection.
+    fn open(&mut self, side: usize, connection: usize, dialer: usize) {
+        let connection = ConnectionId::new_unchecked(connection);
+        let address = "/ip4/127.0.0.1/tcp/9".parse().unwrap();
+        let opened = Input::Opened { connection, peer: self.peers[1 - side], address, dialed: dialer == side };
+        self.nodes[side].handle(self.now, opened);
+    }
+
+    /// Carries frames to and fro until nobody has anything to say.
+    fn settle(&mut self) {
+        loop {
+            let mut quiet = true;
+            for side in 0..2 {
+                while let Some(output) = self.nodes[side].poll_output() {
+                    quiet = false;
+                    match output {
+                        Output::Send { connection, lane, framed } => {
+                            let frame = framed.slice(4..);
+                            self.nodes[1 - side].handle(self.now, Input::Frame { connection, lane, frame });
+                        }
+                        Output::Close { connection } => drop(self.closed[side].insert(connection)),
+                        Output::Event(event) => self.events[side].push(event),
+                        Output::Ban { .. } | Output::Want { .. } => {}
+                    }
+                }
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        for node in &mut self.nodes {
+            node.handle(self.now, Input::Timeout);
+        }
+        self.settle();
+    }
+}
+
+#[test]
+fn two_nodes_greet_and_become_neighbours() {
+    let mut pair = Pair::new();
+    pair.open(0, 1, 0);
+    pair.open(1, 1, 0);
+    pair.settle();
+    assert_eq!(pair.nodes.each_ref().map(Core::members), [1, 1]);
+    pair.nodes[0].handle(pair.now, Input::Command(Command::Shutdown));
+    pair.settle();
+    assert_eq!(pair.nodes.each_ref().map(Core::members), [0, 0]);
+    assert!(matches!(pair.events[1].last(), Some(NodeEvent::NeighboursChanged(0))));
+}
+
+#[test]
+fn when_both_dial_both_keep_the_same_connection() {
+    for order in [[1, 2], [2, 1]] {
+        let mut pair = Pair::new();
+        // Connection 1 was dialed by the first, 2 by the second; they hear of them in any order.
+        for connection in order {
+            pair.open(0, connection, connection - 1);
+        }
+        for connection in [1, 2] {
+            pair.open(1, connection, connection - 1);
+        }
+        pair.settle();
+        let second = BTreeSet::from([ConnectionId::new_unchecked(2)]);
+        assert_eq!(pair.closed, [second.clone(), second], "the dial of the smaller id stays");
+        assert_eq!(pair.nodes.each_ref().map(Core::members), [1, 1]);
+    }
+}
+
+#[test]
+fn a_second_dial_by_the_same_side_replaces_the_first() {
+    let mut pair = Pair::new();
+    for side in [0, 1] {
+        pair.open(side, 1, 0);
+        pair.open(side, 2, 0);
+    }
+    pair.settle();
+    let first = BTreeSet::from([ConnectionId::new_unchecked(1)]);
+    assert_eq!(pair.closed, [first.clone(), first]);
+    assert_eq!(pair.nodes.each_ref().map(Core::members), [1, 1]);
+}
+
+#[test]
+fn who_does_not_greet_in_time_is_turned_out_and_who_did_stays() {
+    let mut pair = Pair::new();
+    pair.open(0, 1, 0);
+    pair.settle();
+    pair.pass(GREETING - Duration::from_millis(1));
+    assert!(pair.closed[0].is_empty());
+    pair.pass(HOUSEKEEPING);
+    assert_eq!(pair.closed[0].len(), 1);
+
+    let mut pair = Pair::new();
+    pair.open(0, 1, 0);
+    pair.open(1, 1, 0);
+    pair.settle();
+    for _ in 0..100 {
+        pair.pass(HOUSEKEEPING);
+    }
+    assert!(pair.closed.iter().all(BTreeSet::is_empty));
+    assert_eq!(pair.nodes.each_ref().map(Core::members), [1, 1]);
+}
+
+#[test]
+fn a_newer_manifest_is_passed_on_once() {
+    let mut pair = Pair::new();
+    pair.open(0, 1, 0);
+    pair.open(1, 1, 0);
+    pair.settle();
+    pair.nodes[0].handle(pair.now, Input::Command(Command::Manifest(manifest(2))));
+    pair.settle();
+    let changes = |events: &[NodeEvent]| events.iter().filter(|e| matches!(e, NodeEvent::ManifestChanged(..))).count();
+    assert_eq!(changes(&pair.events[1]), 1);
+    assert_eq!(changes(&pair.events[0]), 0, "the owner knows its own");
+    // An older one changes nothing.
+    pair.nodes[0].handle(pair.now, Input::Command(Command::Manifest(manifest(1))));
+    pair.settle();
+    assert!(matches!(pair.events[0].last(), Some(NodeEvent::Problem(NodeProblem::NotAccepted { .. }))));
+}
