@@ -9,7 +9,7 @@ mod news;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -23,7 +23,7 @@ use crate::{
     mesh::{self, Mesh, NeighbourId},
     store::{ChunkStore, StoreConfig},
     verify::Verifier,
-    wire::{Bye, Message, PublicKey, Refuse, RenditionId, Role, SignedManifest, SignedRevocation, Version},
+    wire::{Bye, Message, PublicKey, Refuse, RenditionId, Role, Sequence, SignedManifest, SignedRevocation, Version},
 };
 
 /// How often old chunks are thrown away and silent newcomers are turned out.
@@ -107,6 +107,8 @@ pub(crate) struct Core {
     next_member: u64,
     /// What the tracker said of peers that are more than viewers.
     told: HashMap<PeerId, Role>,
+    /// The newest chunks that the owner has got.
+    delivered: BTreeSet<Sequence>,
     revocations: VecDeque<SignedRevocation>,
     /// The broadcast was taken down or the node is leaving: nobody is let in.
     over: bool,
@@ -146,6 +148,7 @@ impl Core {
             members: HashMap::new(),
             next_member: 0,
             told: HashMap::new(),
+            delivered: BTreeSet::new(),
             revocations: VecDeque::new(),
             over: false,
             counted: NodeStats { peer_id: me.to_string(), ..NodeStats::default() },

@@ -1,5 +1,6 @@
 //! The task: reads the clock, moves frames between connections and the core, dials, and ends cleanly.
 
+mod network;
 mod tasks;
 
 use std::{
@@ -12,11 +13,8 @@ use libp2p::{
     Multiaddr, PeerId, Swarm,
     core::transport::ListenerId,
     identity::Keypair,
-    mdns,
-    multiaddr::Protocol,
-    ping,
     swarm::{
-        ConnectionId, SwarmEvent,
+        ConnectionId,
         dial_opts::{DialOpts, PeerCondition},
     },
 };
@@ -24,14 +22,14 @@ use tokio::sync::{mpsc, watch};
 
 use self::tasks::Tasks;
 use super::{
-    Candidate, NodeConfig, NodeError, NodeEvent, NodeProblem, NodeStats,
+    Candidate, NodeConfig, NodeError, NodeEvent, NodeStats,
     core::{Core, Input, Output, WallClock},
     event::Command,
     watchdog::Watchdog,
 };
 use crate::{
     behaviour::{
-        self, Behaviour, BehaviourEvent,
+        self, Behaviour,
         lane::Lane,
         link::{Arrived, Incoming, LinkSender, SendError},
     },
@@ -47,9 +45,6 @@ const STATS: Duration = Duration::from_millis(100);
 
 /// How long a connection may take to send what is left when it is closed.
 const DRAIN: Duration = Duration::from_millis(500);
-
-/// How long after a relay refused a place it is asked again.
-const RESERVE: Duration = Duration::from_secs(10);
 
 /// How many frames are handled before the outputs' effects are looked at.
 const BATCH: usize = 64;
@@ -230,25 +225,6 @@ impl Driver {
         self.book.add(candidate);
     }
 
-    /// Asks the server's relay for a place, over which others can arrange a direct connection to us; over the connection
-    /// that is there, since a second one would be taken for a double.
-    fn reserve(&mut self, now: Instant) {
-        let Some(server) = self.relay_server.as_ref().filter(|server| self.swarm.is_connected(&server.peer)) else {
-            return;
-        };
-        let has_place = self.listeners.values().flatten().any(address::is_relayed);
-        let recent = self.reserved.is_some_and(|at| now.saturating_duration_since(at) < RESERVE);
-        let Some(address) = server.addresses.iter().find(|a| address::is_dialable(a)) else { return };
-        if has_place || recent {
-            return;
-        }
-        self.reserved = Some(now);
-        let circuit = address::without_peer(address).with(Protocol::P2p(server.peer)).with(Protocol::P2pCircuit);
-        if let Err(e) = self.swarm.listen_on(circuit) {
-            tracing::debug!(error = %e, "no place on the relay");
-        }
-    }
-
     fn arrived(&mut self, Incoming { connection, peer, what }: Incoming) {
         let now = clock();
         match what {
@@ -275,66 +251,6 @@ impl Driver {
             }
         }
         self.outputs(now);
-    }
-
-    fn swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
-        let now = clock();
-        match event {
-            SwarmEvent::NewListenAddr { listener_id, address } => {
-                self.listeners.entry(listener_id).or_default().push(address.clone());
-                // A relay that knows no address of its own gives useless reservations.
-                if self.serve {
-                    self.swarm.add_external_address(address.clone());
-                }
-                self.addresses_changed();
-                self.event(NodeEvent::Listening(address));
-            }
-            SwarmEvent::ExpiredListenAddr { listener_id, address } => {
-                if let Some(addresses) = self.listeners.get_mut(&listener_id) {
-                    addresses.retain(|a| *a != address);
-                }
-                self.addresses_changed();
-            }
-            SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
-                self.listeners.remove(&listener_id);
-                self.addresses_changed();
-                let address = addresses.first().map_or_else(|| "a relay".to_owned(), Multiaddr::to_string);
-                let reason = reason.err().map_or_else(|| "it was closed".to_owned(), |e| e.to_string());
-                self.event(NodeEvent::Problem(NodeProblem::ListenerClosed { address, reason }));
-            }
-            SwarmEvent::ExternalAddrConfirmed { address } => {
-                self.addresses_changed();
-                self.event(NodeEvent::Listening(address));
-            }
-            SwarmEvent::ExternalAddrExpired { .. } => self.addresses_changed(),
-            SwarmEvent::ConnectionEstablished { peer_id, .. } => self.book.connected(&peer_id),
-            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, .. } => {
-                self.draining.remove(&connection_id);
-                self.links.remove(&connection_id);
-                if num_established == 0 {
-                    self.book.lost(now, &peer_id);
-                }
-                self.core.handle(now, Input::Closed { connection: connection_id });
-            }
-            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
-                tracing::debug!(%peer, %error, "dial failed");
-                if !self.swarm.is_connected(&peer) {
-                    self.book.lost(now, &peer);
-                }
-            }
-            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { connection, result: Ok(rtt), .. })) => {
-                self.core.handle(now, Input::Rtt { connection, rtt });
-            }
-            SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => {
-                for (peer, address) in found {
-                    self.book.add(Candidate { peer, addresses: vec![address], kind: Role::Viewer });
-                }
-            }
-            SwarmEvent::Behaviour(BehaviourEvent::Dcutr(event)) => {
-                tracing::debug!(peer = %event.remote_peer_id, ok = event.result.is_ok(), "hole punching ended");
-            }
-            _ => {}
-        }
     }
 
     /// Does what the core wants.
@@ -434,16 +350,6 @@ impl Driver {
             self.swarm.close_connection(connection);
             self.core.handle(now, Input::Fault { connection, hostile: false, reason: reason.to_string() });
         }
-    }
-
-    fn addresses_changed(&mut self) {
-        let listening = self.listeners.values().flatten();
-        let mut all: Vec<Multiaddr> = self.swarm.external_addresses().chain(listening).cloned().collect();
-        all.sort_by_cached_key(|address| {
-            (address::is_relayed(address), std::cmp::Reverse(address::scope(address)), address.to_string())
-        });
-        all.dedup();
-        self.ends.addresses.send_replace(all);
     }
 
     fn event(&mut self, event: NodeEvent) {

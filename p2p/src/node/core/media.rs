@@ -17,6 +17,9 @@ use crate::{
     },
 };
 
+/// How many delivered chunks are remembered.
+const DELIVERED: usize = 1024;
+
 impl Core {
     pub(super) fn frame(&mut self, now: Instant, connection: ConnectionId, lane: Lane, frame: Bytes) {
         let Some(neighbour) = self.neighbours.get_mut(&connection) else { return };
@@ -226,12 +229,7 @@ impl Core {
                     self.event(NodeEvent::OriginWanted { sequence, deadline });
                 }
                 mesh::Output::Drop { neighbour, reason } => self.drop_member(now, neighbour, reason),
-                mesh::Output::ChunkComplete { sequence } => {
-                    self.counted.chunks_complete += 1;
-                    if let Some(chunk) = self.store.chunk(sequence) {
-                        self.event(NodeEvent::Chunk(chunk));
-                    }
-                }
+                mesh::Output::ChunkComplete { sequence } => self.deliver(sequence),
                 mesh::Output::ChunkMissed { sequence } => {
                     self.counted.chunks_missed += 1;
                     self.event(NodeEvent::Missed(sequence));
@@ -239,6 +237,19 @@ impl Core {
                 mesh::Output::WantCandidates { count } => self.outputs.push_back(Output::Want { count }),
             }
         }
+    }
+
+    /// Gives the owner a chunk, once: a mesh that starts over at a keyframe may complete one again.
+    fn deliver(&mut self, sequence: Sequence) {
+        let Some(chunk) = self.store.chunk(sequence) else { return };
+        if !self.delivered.insert(sequence) {
+            return;
+        }
+        if self.delivered.len() > DELIVERED {
+            self.delivered.pop_first();
+        }
+        self.counted.chunks_complete += 1;
+        self.event(NodeEvent::Chunk(chunk));
     }
 
     fn send_member(&mut self, to: NeighbourId, lane: Lane, message: &Message) {

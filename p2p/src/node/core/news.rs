@@ -58,6 +58,7 @@ impl Core {
         }
         if update == Update::NewEpoch {
             self.store.wipe();
+            self.delivered.clear();
             self.members.clear();
             self.renew_mesh(now);
             for neighbour in self.neighbours.values_mut() {
