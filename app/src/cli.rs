@@ -252,7 +252,7 @@ mod tests {
             ("runnel demo --size 641x360", "expected even WIDTHxHEIGHT"),
             ("runnel demo --fps 0", "1..=120"),
             ("runnel demo --source telepathy", "telepathy"),
-            ("runnel demo --seconds -1", "seconds"),
+            ("runnel demo --seconds 0", "0.1 to"),
             ("runnel publish --channel a", "--source"),
             ("runnel watch a --p2p perhaps", "assist"),
             ("runnel watch a --delay 10", "300..=30000"),

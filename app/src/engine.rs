@@ -1,7 +1,7 @@
 //! Executes what the screens ask for, and reports what happens.
 //!
 //! The engine lives on its own thread and tokio runtime: nothing of a stream depends on the window being drawn.
-//! [`Core`] is the only one who changes anything; tasks that wait for servers, devices and dialogs send it [`News`].
+//! `Core` is the only one who changes anything; tasks that wait for servers, devices and dialogs send it `News`.
 
 mod chat;
 mod communities;

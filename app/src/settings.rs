@@ -1,7 +1,7 @@
 //! What a person chose, kept in TOML files that older and newer versions of the app can share.
 //!
 //! A file's unknown keys are kept, a value that makes no sense falls back to its default and is reported,
-//! and a file that is not TOML at all is set aside, never overwritten ([`file`]).
+//! and a file that is not TOML at all is set aside, never overwritten (see `settings/file.rs`).
 
 pub mod file;
 mod view;

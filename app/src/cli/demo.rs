@@ -29,7 +29,7 @@ pub struct DemoArgs {
     /// How long the broadcast lasts.
     #[arg(long, value_name = "S", default_value = "20", value_parser = options::seconds)]
     pub seconds: Duration,
-    /// Where pictures come from: test, file:PATH, screen, camera[:N].
+    /// Where pictures come from: test, file:PATH, screen, camera, camera:N.
     #[arg(long, value_name = "SPEC", default_value = "test", value_parser = options::source)]
     pub source: SourceSpec,
     /// Encoder to use; `auto` measures what this machine has.

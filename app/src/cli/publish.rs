@@ -41,10 +41,10 @@ pub struct PublishArgs {
     /// Title of the show; the channel's name where none is given.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub title: String,
-    /// Where pictures come from: test, file:PATH[?loop], screen, screen:window=ID, camera[:N].
+    /// Where pictures come from: test, file:PATH, file:PATH?loop, screen, screen:window=ID, camera, camera:N.
     #[arg(long, value_name = "SPEC", value_parser = options::source)]
     pub source: SourceSpec,
-    /// Where sound comes from: default (the source's own), mic[:NAME], desktop-audio, none.
+    /// Where sound comes from: default (the source's own), mic, mic:NAME, desktop-audio, none.
     #[arg(long, value_name = "SPEC", default_value = "default", value_parser = options::audio)]
     pub audio: AudioSpec,
     /// How pictures are made.
