@@ -160,7 +160,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
 fn start_logging(cli: &Cli) {
     use tracing_subscriber::EnvFilter;
     let quiet = !matches!(cli.command, Some(Command::ServeEmbedded(_)));
-    let default = if quiet { "warn,runnel=warn,libp2p=error,yamux=error,quinn=error,wgpu_core=error,wgpu_hal=error" } else { "warn" };
+    let default = if quiet {
+        "warn,runnel=warn,libp2p=error,yamux=error,quinn=error,wgpu_core=error,wgpu_hal=error"
+    } else {
+        "warn"
+    };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)
