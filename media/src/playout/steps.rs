@@ -78,7 +78,7 @@ impl Playout {
                 plan.at = t.saturating_add(RELEASE_LEAD);
             }
             Kind::OnTarget if plan.at.saturating_sub(t) > RELEASE_LEAD => return false,
-            Kind::Overdue if self.last_of_broadcast.is_none() && !self.holds_live_edge() => {
+            Kind::Overdue if self.last_of_broadcast.is_none() && !self.holds_live_edge(plan.sequence) => {
                 let nearer = plan.gap.saturating_add(20_000) < gap;
                 let since = fallback_since.filter(|_| !nearer).unwrap_or(t);
                 self.mode = Mode::Waiting { reason, fallback_since: Some(since), gap: plan.gap.min(gap) };
@@ -181,11 +181,19 @@ impl Playout {
         false
     }
 
-    /// Whether the newest media that is known to exist is here.
-    fn holds_live_edge(&self) -> bool {
-        let newest =
-            self.buffer.iter().map(|held| held.chunk.captured.as_micros().saturating_add(held.chunk.length())).max();
-        self.live_edge.is_some_and(|edge| newest.is_some_and(|newest| newest >= edge.as_micros()))
+    /// Whether everything from this chunk to the newest that is known to exist is here: what a newcomer is still being
+    /// given may bring it nearer to live than what came first.
+    fn holds_live_edge(&self, from: u64) -> bool {
+        let Some(edge) = self.live_edge else { return false };
+        let (mut next, mut newest) = (from, i64::MIN);
+        for chunk in self.buffer.iter().map(|held| &held.chunk).skip_while(|chunk| chunk.sequence < from) {
+            if chunk.sequence != next {
+                break;
+            }
+            next = next.saturating_add(1);
+            newest = newest.max(chunk.captured.as_micros().saturating_add(chunk.length()));
+        }
+        newest >= edge.as_micros()
     }
 
     /// Whether nothing more is to be expected at this place.

@@ -207,6 +207,20 @@ fn a_newcomer_starts_quickly_and_at_the_right_delay() {
 }
 
 #[test]
+fn a_newcomer_does_not_take_the_first_piece_of_the_start_for_all_of_it() {
+    // It joins at 1700: the newest chunk is pushed to it at once, the group of pictures is fetched in order meanwhile.
+    let mut viewer = Viewer::new(1000, 1 << 20)
+        .arrivals(16..60, |_| Some(20))
+        .at(1705, Input::LiveEdge(WallClock::from_micros(WALL + 1_300_000)));
+    for sequence in 0..16 {
+        viewer = viewer.at(1710 + 12 * sequence, Input::Chunk(chunk(sequence)));
+    }
+    viewer.run(5000);
+    assert_eq!(viewer.starts.len(), 1, "{:?}", viewer.starts);
+    assert!((viewer.delay_at(2200) - 1000.0).abs() < 20.0, "{}", viewer.delay_at(2200));
+}
+
+#[test]
 fn reordered_and_doubled_chunks_change_nothing() {
     let mut viewer = Viewer::new(1000, 1 << 20)
         .arrivals(0..100, |n| Some(100 + n * 7919 % 500))
