@@ -60,6 +60,7 @@ impl Embedded {
         for _ in 0..ATTEMPTS {
             let mut settings = Settings::local(data.to_owned());
             settings.server.listen.set_port(port);
+            settings.community.name = own_name();
             match Self::start_own(settings) {
                 // Somebody else has it now.
                 Err(EmbeddedError::Start(ServerError::PortInUse { .. })) if port != 0 => port = 0,
@@ -147,6 +148,14 @@ impl Drop for Embedded {
                 tracing::error!("the embedded server panicked");
             }
         }
+    }
+}
+
+/// What the community on one's own machine calls itself.
+fn own_name() -> String {
+    match sysinfo::System::host_name() {
+        Ok(host) if !host.is_empty() => format!("Runnel on {host}"),
+        _ => "Runnel".to_owned(),
     }
 }
 

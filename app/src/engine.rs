@@ -118,8 +118,15 @@ impl Core {
         self.begin(open);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let signalled = crate::cli::child::interrupted();
+        tokio::pin!(signalled);
+        let mut told_to_end = false;
         loop {
             tokio::select! {
+                () = &mut signalled => {
+                    told_to_end = true;
+                    break;
+                }
                 command = commands.recv() => match command {
                     None | Some(Command::Quit) => break,
                     Some(command) => self.execute(command).await,
@@ -134,6 +141,11 @@ impl Core {
         }
         self.outlet.emit(Event::Closed);
         self.outlet.flush();
+        if told_to_end {
+            // The window closes on that word, unless nobody draws it.
+            tokio::time::sleep(LAST_WORDS).await;
+            std::process::exit(0);
+        }
     }
 
     fn begin(&mut self, open: Option<Open>) {

@@ -98,6 +98,7 @@ pub struct Playback {
     /// From capture to screen, in milliseconds.
     pub delay_ms: u32,
     /// 0.0 to 1.0.
+    #[serde(with = "short")]
     pub volume: f32,
     /// Sound off.
     pub muted: bool,
@@ -118,8 +119,10 @@ pub struct Barrage {
     /// Whether they do.
     pub on: bool,
     /// Opacity, 0.2 to 1.
+    #[serde(with = "short")]
     pub opacity: f32,
     /// Share of the picture's height they may cover, 0.25 to 1.
+    #[serde(with = "short")]
     pub area: f32,
 }
 
@@ -150,6 +153,7 @@ pub struct Studio {
     /// Target bitrate in kbit/s.
     pub bitrate_kbps: u32,
     /// Loudness change in decibel.
+    #[serde(with = "short")]
     pub gain_db: f32,
     /// Remove noise from the microphone.
     pub denoise: bool,
@@ -262,6 +266,19 @@ impl CommunityState {
     /// Reads what is known about the community of this id.
     pub fn load(paths: &Paths, id: &str) -> Loaded<Self> {
         SettingsFile::load(&paths.community(id).join("state.toml"))
+    }
+}
+
+/// Fractions are written to a thousandth: `0.9`, not the nearest number a computer can hold.
+mod short {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64((f64::from(*value) * 1000.0).round() / 1000.0)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+        f32::deserialize(deserializer)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::session::broadcast::{
     About, Broadcast, BroadcastConfig, BroadcastStatus, EndReason, Phase, SwarmConfig, chunk_duration,
 };
 use crate::session::clock;
-use crate::settings::Settings;
+use crate::settings::{P2pMode, Settings};
 use crate::state::{
     BroadcastSummary, ChannelId, CommunityId, Event, Feed, Health, Level, Notice, Problem, SoundChoice, SourceChoice,
     StudioPhase,
@@ -289,7 +289,9 @@ impl Core {
         let Some(member) = self.communities.get(&community) else { return };
         let address = member.address.clone();
         let settings = self.settings.get();
-        let (upload_cap_kbps, loopback) = (settings.view().upload_cap, member.embedded && !settings.sharing.consented);
+        // Serving viewers tells them one's address, so it takes the same consent as sharing what one watches.
+        let enabled = settings.sharing.consented && settings.sharing.mode != P2pMode::Off;
+        let upload_cap_kbps = settings.view().upload_cap;
         let config = BroadcastConfig {
             server: address.clone(),
             token: ready.token,
@@ -297,7 +299,7 @@ impl Core {
             about: About { title: title.clone(), ..About::default() },
             key: ready.key,
             publish: self.studio.publish_config(self.paths.probe_cache()),
-            swarm: SwarmConfig { enabled: true, upload_cap_kbps, loopback },
+            swarm: SwarmConfig { enabled, upload_cap_kbps, loopback: false },
             record: None,
         };
         self.studio.live = Some(Live {

@@ -107,7 +107,7 @@ impl Core {
             channel: channel.0.clone(),
             mode: mode(settings),
             upload_cap_kbps: settings.view().upload_cap,
-            loopback: member.embedded && !settings.sharing.consented,
+            loopback: false,
             player: player::WatchConfig {
                 target_delay: settings.view().target_delay,
                 audio_output: output(settings),

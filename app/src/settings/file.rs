@@ -281,7 +281,9 @@ mod tests {
         let mut settings = loaded.file.get().clone();
         settings.sharing.mode = P2pMode::Assist;
         settings.studio.size = "640x360".parse().unwrap();
+        settings.playback.volume = 0.7;
         loaded.file.set(settings.clone()).unwrap();
+        assert!(fs::read_to_string(folder.path().join("settings.toml")).unwrap().contains("volume = 0.7\n"));
         let again = SettingsFile::<Settings>::load(&folder.path().join("settings.toml"));
         assert_eq!((again.file.get(), again.problems.len()), (&settings, 0));
     }
