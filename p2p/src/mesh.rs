@@ -33,12 +33,15 @@
 //! - Everything a neighbour can make the mesh remember has a bound.
 
 mod children;
+mod choice;
 mod config;
 mod estimate;
 mod event;
 mod gossip;
 mod have;
+mod intake;
 mod neighbour;
+mod origin;
 mod parents;
 mod push;
 mod repair;
@@ -54,19 +57,19 @@ use std::time::{Duration, Instant};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::wire::{Control, PieceSet, Role, Sequence};
+use crate::wire::{Control, MAX_STRIPES};
 pub use config::{Config, copies_for, stripes_for};
 use estimate::Estimate;
 pub use event::{ChunkMeta, DropReason, Input, NeighbourId, NeighbourInfo, Output, Source};
 use gossip::Gossip;
 use neighbour::Neighbour;
+use origin::Origin;
 use parents::Stripe;
-use repair::Origin;
 use seeding::Seeding;
 use start::Start;
 pub use stats::Stats;
 use upload::Upload;
-use window::{ChunkState, Window};
+use window::Window;
 
 /// How often the mesh looks after parents, seeds and neighbours.
 const HOUSEKEEPING: Duration = Duration::from_millis(100);
@@ -149,7 +152,7 @@ impl Mesh {
             Input::Left { neighbour } => self.on_left(now, neighbour),
             Input::Rtt { neighbour, rtt } => {
                 if let Some(neighbour) = self.neighbours.get_mut(&neighbour) {
-                    neighbour.rtt = rtt.min(Duration::from_secs(10));
+                    neighbour.rtt = rtt.min(neighbour::SLOWEST);
                 }
             }
             Input::Control { neighbour, control } => self.on_control(now, neighbour, control),
@@ -171,7 +174,11 @@ impl Mesh {
             Input::Published { meta } => self.on_published(now, meta),
             Input::LiveEdge { keyframe, newest } => {
                 self.start.edge = Some((keyframe, newest));
-                self.try_start(now);
+                if self.start.is_running() {
+                    self.catch_up(now, keyframe, newest);
+                } else {
+                    self.try_start(now);
+                }
             }
             Input::Playhead { sequence, at } => {
                 self.window.set_playhead(sequence, at);
@@ -311,7 +318,15 @@ impl Mesh {
     }
 
     fn on_control(&mut self, now: Instant, from: NeighbourId, control: Control) {
-        if !self.neighbours.contains_key(&from) {
+        let deals = match &control {
+            Control::Subscribe { modulus, .. }
+            | Control::Unsubscribe { modulus, .. }
+            | Control::Seed { modulus, .. }
+            | Control::Reject { modulus, .. } => (1..=MAX_STRIPES).contains(modulus),
+            Control::Status(status) => (1..=MAX_STRIPES.into()).contains(&status.depth.len()),
+            _ => true,
+        };
+        if !deals || !self.neighbours.contains_key(&from) {
             return;
         }
         match control {
@@ -334,103 +349,6 @@ impl Mesh {
             Control::Ack { bytes } => self.on_ack(now, from, bytes),
             Control::Status(status) => self.on_status(now, from, status),
         }
-    }
-
-    fn on_header(&mut self, now: Instant, from: Source, meta: ChunkMeta) {
-        let sequence = meta.sequence;
-        if let Source::Neighbour(id) = from
-            && let Some(neighbour) = self.neighbours.get_mut(&id)
-        {
-            neighbour.have.insert_header(sequence);
-            neighbour.newest = neighbour.newest.max(Some(sequence));
-        }
-        if !self.is_source() {
-            self.start_at_header(now, &meta);
-        }
-        if self.window.open(now, meta).is_none() {
-            self.stats.headers_duplicate += 1;
-            return;
-        }
-        if let Source::Neighbour(id) = from {
-            self.expect_backlog(now, id, sequence);
-        }
-        self.forward_header(sequence);
-        self.repair_soon(now);
-    }
-
-    fn on_piece(&mut self, now: Instant, from: Source, sequence: Sequence, piece: u16) {
-        let Some(chunk) = self.window.get_mut(sequence) else { return };
-        let Some(meta) = chunk.meta else { return };
-        if piece >= meta.pieces() {
-            return;
-        }
-        let bytes = meta.piece_size(piece);
-        if !chunk.have.insert(piece) {
-            self.stats.bytes_duplicate += u64::from(bytes);
-            return;
-        }
-        let is_whole = chunk.have.is_complete(meta.pieces());
-        // Whoever else was asked for it need not send it any more.
-        let mut cancelled = Vec::new();
-        chunk.requests.retain(|request| {
-            let other = request.piece == piece;
-            if other && from != Source::Neighbour(request.to) {
-                cancelled.push(request.to);
-            }
-            !other
-        });
-        let newly_whole = is_whole && chunk.state != ChunkState::Complete;
-        if newly_whole {
-            chunk.state = ChunkState::Complete;
-        }
-        for to in cancelled {
-            if let Some(neighbour) = self.neighbours.get_mut(&to) {
-                neighbour.asked = neighbour.asked.saturating_sub(1);
-                self.send(to, Control::Cancel { sequence, pieces: PieceSet::single(piece) });
-            }
-        }
-        self.count_piece(from, bytes);
-        if let Source::Neighbour(id) = from {
-            if let Some(neighbour) = self.neighbours.get_mut(&id) {
-                neighbour.have.insert(sequence, piece);
-            }
-        }
-        self.announce(now, sequence, piece);
-        self.push_piece(now, sequence, piece, bytes);
-        if newly_whole {
-            self.stats.chunks_complete += 1;
-            self.outputs.push_back(Output::ChunkComplete { sequence });
-        }
-        self.pump(now);
-    }
-
-    fn on_published(&mut self, now: Instant, meta: ChunkMeta) {
-        let sequence = meta.sequence;
-        let Some(chunk) = self.window.open(now, meta) else { return };
-        chunk.have = PieceSet::first(meta.pieces());
-        chunk.state = ChunkState::Complete;
-        self.forward_header(sequence);
-        for piece in 0..meta.pieces() {
-            self.announce(now, sequence, piece);
-            self.push_piece(now, sequence, piece, meta.piece_size(piece));
-        }
-        self.pump(now);
-    }
-
-    fn count_piece(&mut self, from: Source, bytes: u32) {
-        let role = match from {
-            Source::Origin => None,
-            Source::Neighbour(id) => {
-                Some(self.neighbours.get(&id).map_or(Role::Viewer, |neighbour| neighbour.info.role))
-            }
-        };
-        let counter = match role {
-            None => &mut self.stats.bytes_from_origin,
-            Some(Role::Viewer) => &mut self.stats.bytes_from_viewers,
-            Some(Role::Publisher) => &mut self.stats.bytes_from_publisher,
-            Some(Role::Server) => &mut self.stats.bytes_from_server,
-        };
-        *counter += u64::from(bytes);
     }
 
     /// How many viewers there are, as far as known here.

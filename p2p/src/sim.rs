@@ -6,11 +6,13 @@
 mod chance;
 mod network;
 mod peer;
+mod people;
 mod playout;
 mod queue;
 mod report;
 mod scenario;
 mod stream;
+mod tally;
 mod world;
 
 pub use report::{Percentiles, Report};

@@ -4,12 +4,13 @@
 //! checked before anything is allocated for it. Signatures are Ed25519 and each purpose has its own prefix, so that none
 //! passes for another.
 //!
-//! Nodes speak version [`WIRE_VERSION`] and the one before it. [`message::Hello`] carries the range a node speaks,
-//! [`Version::negotiate`] picks the newest common one, and a node with none is answered by [`message::Refuse`].
+//! Nodes speak version [`WIRE_VERSION`] and the one before it. [`Hello`] carries the range a node speaks,
+//! [`Version::negotiate`] picks the newest common one, and a node with none is answered by [`Refuse`].
 
 pub mod chunk;
 pub mod control;
 pub mod frame;
+pub mod hello;
 pub mod id;
 pub mod key;
 pub mod manifest;
@@ -24,12 +25,11 @@ mod version;
 pub use chunk::{ChunkError, ChunkFlags, ChunkHeader, ChunkInfo, SignedChunk, SignedHeader};
 pub use chunk::{decode_chunk, encode_chunk, sign_chunk};
 pub use control::{Control, HaveEntry, Status};
+pub use hello::{Bye, Hello, Refuse, RefuseReason, Role};
 pub use id::{BroadcastId, ChannelId, Epoch, IdError, PublicKey, RenditionId, Sequence};
 pub use key::{BroadcastKey, ChannelKey, CommunityKey};
 pub use manifest::{Init, Manifest, ManifestError, Rendition, SignedManifest, Track, TrackKind};
-pub use message::{
-    Bye, Hello, MAX_CONTROL_MESSAGE, MAX_PIECE_MESSAGE, Message, MessageError, Piece, Refuse, RefuseReason, Role,
-};
+pub use message::{MAX_CONTROL_MESSAGE, MAX_PIECE_MESSAGE, Message, MessageError, Piece};
 pub use pieces::PieceSet;
 pub use proto::MalformedError;
 pub use revocation::{Revocation, RevocationError, Revoked, SignedRevocation};

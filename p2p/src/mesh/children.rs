@@ -36,7 +36,8 @@ impl Mesh {
                 .neighbours
                 .get(&from)
                 .is_some_and(|child| child.wants.modulus() == modulus && child.wants.mask() >> stripe & 1 == 1);
-            if !had && !(self.may_push(from, modulus, stripe) && self.find_place(now, from)) {
+            let taken_in = had || self.may_push(from, modulus, stripe) && self.find_place(now, from);
+            if !taken_in {
                 refused |= 1 << stripe;
                 continue;
             }

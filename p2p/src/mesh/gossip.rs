@@ -15,15 +15,13 @@ const COALESCE: Duration = Duration::from_millis(30);
 const STATUS_GAP: Duration = Duration::from_millis(60);
 /// How long a status holds without being told again.
 const STATUS_AGE: Duration = Duration::from_secs(2);
-/// Most chunks of a run that is taken from a neighbour.
+/// Most whole chunks that are noted from one message.
 const RUN: u32 = 1024;
 
 /// What is to be told.
 #[derive(Debug)]
 pub(super) struct Gossip {
     fresh: BTreeMap<Sequence, PieceSet>,
-    /// Someone's pieces are not acknowledged yet.
-    owes: bool,
     flush_at: Option<Instant>,
     status_at: Instant,
     status_told: Instant,
@@ -32,14 +30,7 @@ pub(super) struct Gossip {
 
 impl Gossip {
     pub(super) fn new(now: Instant) -> Self {
-        Self {
-            fresh: BTreeMap::new(),
-            owes: false,
-            flush_at: None,
-            status_at: now,
-            status_told: now,
-            told: Status::default(),
-        }
+        Self { fresh: BTreeMap::new(), flush_at: None, status_at: now, status_told: now, told: Status::default() }
     }
 
     pub(super) fn due(&self) -> Option<Instant> {
@@ -105,7 +96,6 @@ impl Mesh {
             let bytes = neighbour.received;
             self.send(to, Control::Ack { bytes });
         } else {
-            self.gossip.owes = true;
             self.gossip.flush_soon(now);
         }
     }
@@ -152,7 +142,6 @@ impl Mesh {
                 self.outputs.push_back(Output::Send { to, control: Control::HaveDelta { entries } });
             }
         }
-        self.gossip.owes = false;
     }
 
     /// How we are placed.
@@ -228,8 +217,10 @@ impl Mesh {
         if self.is_source() {
             return;
         }
-        self.start.told(now, keyframe.is_some());
-        self.try_start(now);
+        if keyframe.is_some() && !self.start.is_running() {
+            self.start.told(now);
+            self.try_start(now);
+        }
         if let Some(newest) = newest {
             self.hear_of(now, newest);
         }
@@ -269,10 +260,12 @@ impl Mesh {
     fn take_entries(&mut self, from: NeighbourId, entries: &[HaveEntry]) -> Option<Sequence> {
         let neighbour = self.neighbours.get_mut(&from)?;
         let mut newest = None;
+        let mut run = RUN;
         for entry in entries.iter().take(MAX_HAVE) {
             match entry {
                 HaveEntry::Complete { first, count } => {
-                    let count = (*count).min(RUN);
+                    let count = (*count).min(run);
+                    run -= count;
                     for step in 0..u64::from(count) {
                         neighbour.have.complete(first.after(step));
                     }
@@ -298,8 +291,11 @@ impl Mesh {
     fn lag(&self) -> Duration {
         let lags = self.stripes.iter().filter_map(|stripe| {
             let parent = self.neighbours.get(&stripe.parent()?)?;
-            let theirs = parent.status.as_ref().map_or(0, |status| status.lag_millis + status.queue_millis.min(1000));
-            Some(Duration::from_millis(u64::from(theirs) + 3) + parent.rtt / 2)
+            let theirs = parent
+                .status
+                .as_ref()
+                .map_or(0, |status| u64::from(status.lag_millis) + u64::from(status.queue_millis.min(1000)));
+            Some(Duration::from_millis(theirs + 3) + parent.rtt / 2)
         });
         let (sum, count) = lags.fold((Duration::ZERO, 0), |(sum, count), lag| (sum + lag, count + 1));
         sum.checked_div(count).unwrap_or_default()

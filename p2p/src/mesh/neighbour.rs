@@ -160,7 +160,7 @@ impl Neighbour {
         Self {
             info,
             joined: now,
-            rtt: info.rtt,
+            rtt: info.rtt.min(SLOWEST),
             have: HaveMap::default(),
             newest: None,
             keyframe: None,
@@ -236,6 +236,8 @@ impl Neighbour {
     }
 }
 
+/// No round trip counts for more.
+pub(super) const SLOWEST: Duration = Duration::from_secs(10);
 /// The depth assumed of a neighbour that does not tell.
 const UNKNOWN_DEPTH: u8 = 5;
 

@@ -1,6 +1,5 @@
 //! Getting what was not pushed: from neighbours that have it, and from the origin just before it is due.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::event::NeighbourId;
@@ -11,42 +10,12 @@ use crate::wire::{Control, MAX_PIECES, PieceSet, Sequence};
 
 /// How long a chunk may be known without its header before that is asked for.
 pub(super) const HEADER_WAIT: Duration = Duration::from_millis(50);
-/// How long the origin takes, as long as it was never asked.
-const ASSUMED_FETCH: Duration = Duration::from_millis(200);
-/// Time left over when a fetch takes as long as it usually does at most.
-const MARGIN: Duration = Duration::from_millis(50);
 /// How long past its deadline a chunk is still worth waiting for: playout would rather stall a little than lose a picture.
 const PATIENCE: Duration = Duration::from_millis(800);
-/// Most fetches under way at once.
-const FETCHES: usize = 4;
 /// Most pieces asked of one neighbour at once.
 const ASKED: usize = 24;
-/// How long after a failed fetch the next one may be tried.
-const FETCH_AGAIN: Duration = Duration::from_millis(150);
-/// How long the stream may be silent before the next chunk is looked for at the origin.
-const SILENCE: Duration = Duration::from_millis(400);
 /// How long a start may take before the origin helps.
 const START_BY: Duration = Duration::from_millis(450);
-
-/// What is known of the server's speed.
-#[derive(Debug)]
-pub(super) struct Origin {
-    /// Differs between viewers.
-    jitter: u64,
-    took: VecDeque<Duration>,
-    under_way: usize,
-}
-
-impl Origin {
-    pub(super) fn new(jitter: u64) -> Self {
-        Self { jitter, took: VecDeque::new(), under_way: 0 }
-    }
-
-    /// How long a fetch takes at most, nearly always.
-    fn slow(&self) -> Duration {
-        self.took.iter().max().copied().unwrap_or(ASSUMED_FETCH)
-    }
-}
 
 /// Whom a request goes to and what it asks for.
 type Batch = (NeighbourId, Sequence, PieceSet, Duration);
@@ -74,6 +43,7 @@ impl Mesh {
     /// Looks at every chunk that is not whole, the earliest first.
     pub(super) fn repair(&mut self, now: Instant) {
         self.repair_at = None;
+        self.try_start(now);
         if self.is_source() || !self.start.is_running() {
             return;
         }
@@ -125,54 +95,6 @@ impl Mesh {
         }
         self.stats.chunks_missed += 1;
         self.outputs.push_back(Output::ChunkMissed { sequence });
-    }
-
-    /// When the origin is to be asked, so that it answers in time.
-    fn fetch_at(&self, chunk: &Chunk, deadline: Instant) -> Instant {
-        // Viewers of one swarm miss the same pieces: they do not ask all at once, and the first one hands them on.
-        let hash = (chunk.sequence.0 ^ self.origin.jitter).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
-        let jitter = Duration::from_millis(60).mul_f64(hash as f64 / f64::from(1 << 24));
-        let lead = self.origin.slow().min(self.config.target_delay / 2) + MARGIN + jitter;
-        let at = deadline.checked_sub(lead).unwrap_or(deadline).max(chunk.heard + MARGIN);
-        chunk.fetch_after.map_or(at, |after| after.max(at))
-    }
-
-    fn fetch(&mut self, now: Instant, sequence: Sequence, deadline: Instant) {
-        if !self.config.origin || self.origin.under_way >= FETCHES {
-            self.repair_by(now + Duration::from_millis(30));
-            return;
-        }
-        let Some(chunk) = self.window.get_mut(sequence) else { return };
-        if chunk.fetching.is_some() {
-            return;
-        }
-        let pieces = chunk.missing();
-        chunk.fetching = Some(now);
-        let requests = std::mem::take(&mut chunk.requests);
-        for request in requests {
-            if let Some(neighbour) = self.neighbours.get_mut(&request.to) {
-                neighbour.asked = neighbour.asked.saturating_sub(1);
-            }
-            self.send(request.to, Control::Cancel { sequence, pieces: PieceSet::single(request.piece) });
-        }
-        self.origin.under_way += 1;
-        self.stats.origin_fetches += 1;
-        self.outputs.push_back(Output::FetchOrigin { sequence, pieces, deadline });
-    }
-
-    pub(super) fn on_origin_done(&mut self, now: Instant, sequence: Sequence, ok: bool) {
-        self.origin.under_way = self.origin.under_way.saturating_sub(1);
-        let begun = self.window.get_mut(sequence).and_then(|chunk| {
-            chunk.fetch_after = Some(now + FETCH_AGAIN);
-            chunk.fetching.take()
-        });
-        if let Some(begun) = begun.filter(|_| ok) {
-            if self.origin.took.len() >= 16 {
-                self.origin.took.pop_front();
-            }
-            self.origin.took.push_back(now.saturating_duration_since(begun));
-        }
-        self.repair_soon(now);
     }
 
     /// Asks neighbours for what nobody pushes, and for what should have come by now.
@@ -382,25 +304,5 @@ impl Mesh {
             });
         }
         self.stats.requests_timed_out += timed_out;
-    }
-
-    /// Nobody speaks of new chunks any more: see whether the origin has the next one.
-    pub(super) fn expect_next_chunk(&mut self, now: Instant) {
-        if !self.config.origin || !self.start.is_running() || self.origin.under_way > 0 {
-            return;
-        }
-        let Some(last) = self.window.iter().next_back() else { return };
-        if last.meta.is_none() || last.meta.is_some_and(|meta| meta.end) {
-            return;
-        }
-        let due = last.heard + self.config.chunk + SILENCE.max(3 * self.config.chunk);
-        if due > now {
-            return;
-        }
-        let next = last.sequence.next();
-        if let Some(chunk) = self.window.hear_of(now, next) {
-            chunk.backlog = true;
-            self.repair_soon(now);
-        }
     }
 }

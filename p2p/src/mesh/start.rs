@@ -40,11 +40,9 @@ impl Start {
         self.phase == Phase::Running
     }
 
-    /// A neighbour introduced itself.
-    pub(super) fn told(&mut self, now: Instant, has_something: bool) {
-        if has_something {
-            self.told_at.get_or_insert(now);
-        }
+    /// A neighbour has something to start from.
+    pub(super) fn told(&mut self, now: Instant) {
+        self.told_at.get_or_insert(now);
     }
 }
 
@@ -59,6 +57,9 @@ impl Mesh {
         let alone = self.start.edge.is_some()
             && (now.saturating_duration_since(since) >= ALONE || self.neighbours.is_empty() && self.config.origin);
         if !gathered && !alone {
+            if let Some(at) = self.start.told_at {
+                self.repair_by(at + GATHER);
+            }
             return;
         }
         let edge = self.start.edge;
@@ -66,7 +67,12 @@ impl Mesh {
         let newest =
             self.neighbours.values().filter_map(|neighbour| neighbour.newest).chain(edge.map(|edge| edge.1)).max();
         let Some(keyframe) = keyframes.chain(edge.map(|edge| edge.0)).max() else { return };
-        let newest = newest.unwrap_or(keyframe).max(keyframe).min(keyframe.after(LONGEST));
+        self.start_at(now, keyframe, newest.unwrap_or(keyframe));
+    }
+
+    /// Starts at this chunk, with all up to the newest to be fetched.
+    pub(super) fn start_at(&mut self, now: Instant, keyframe: Sequence, newest: Sequence) {
+        let newest = newest.max(keyframe).min(keyframe.after(LONGEST));
         self.start.phase = Phase::Running;
         self.start.first = keyframe;
         self.window.restart(keyframe);
@@ -88,7 +94,7 @@ impl Mesh {
             self.start.first = meta.sequence;
             self.window.restart(meta.sequence);
         } else {
-            self.start.told(now, true);
+            self.start.told(now);
         }
     }
 }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use super::event::{ChunkMeta, NeighbourId};
 use crate::wire::{PieceSet, Sequence};
 
+/// Numbers above are nobody's: there must always be a next one.
+const LAST: Sequence = Sequence(u64::MAX >> 1);
 /// How far ahead of the newest header a neighbour's word for a chunk is believed.
 const AHEAD: u64 = 64;
 
@@ -136,14 +138,14 @@ impl Window {
     /// Starts over at this chunk.
     pub(super) fn restart(&mut self, sequence: Sequence) {
         self.chunks.clear();
-        self.base = sequence;
+        self.base = sequence.min(LAST);
         self.newest = None;
     }
 
     /// Makes room for a chunk that somebody spoke of, and all before it; `None` where it is too old or beyond belief.
     pub(super) fn hear_of(&mut self, now: Instant, sequence: Sequence) -> Option<&mut Chunk> {
         let known = self.newest.unwrap_or(self.base);
-        if sequence < self.base || sequence > known.after(AHEAD) {
+        if sequence < self.base || sequence > known.after(AHEAD).min(LAST) {
             return None;
         }
         self.grow(now, sequence);
@@ -157,7 +159,7 @@ impl Window {
             // What neighbours said before the first genuine header was wrong.
             self.restart(sequence);
         }
-        if sequence < self.base {
+        if sequence < self.base || sequence > LAST {
             return None;
         }
         self.grow(now, sequence);
@@ -167,6 +169,11 @@ impl Window {
             return None;
         }
         chunk.meta = Some(meta);
+        if chunk.state == ChunkState::Missed {
+            // It was given up before it was published.
+            chunk.state = ChunkState::Open;
+            chunk.heard = now;
+        }
         Some(chunk)
     }
 
@@ -202,7 +209,9 @@ impl Window {
         let exact = self.get(anchor).and_then(start).zip(start(chunk));
         let micros = match exact {
             Some((anchor, this)) => this.saturating_sub(anchor),
-            None => (chunk.sequence.0 as i64 - anchor.0 as i64).saturating_mul(self.chunk.as_micros() as i64),
+            None => (chunk.sequence.0 as i64)
+                .saturating_sub(anchor.0.min(LAST.0) as i64)
+                .saturating_mul(self.chunk.as_micros() as i64),
         };
         // A header far off in time must not make an instant that does not exist.
         let micros = micros.clamp(-60_000_000, 60_000_000);
@@ -245,7 +254,7 @@ mod tests {
             size: 20_000,
             start_micros: sequence as i64 * 100_000,
             duration_micros: 100_000,
-            keyframe: sequence % 20 == 0,
+            keyframe: sequence.is_multiple_of(20),
             end: false,
         }
     }
@@ -269,6 +278,7 @@ mod tests {
     #[test]
     fn what_neighbours_say_is_believed_a_little_way_ahead() {
         let (mut window, now) = (window(), start());
+        window.restart(Sequence(10));
         window.open(now, meta(10));
         assert!(window.hear_of(now, Sequence(12)).is_some());
         assert!(window.get(Sequence(11)).is_some());

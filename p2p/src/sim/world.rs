@@ -5,32 +5,23 @@ use std::time::{Duration, Instant};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::chance::{exponential, lognormal};
-use super::network::{Network, Way};
-use super::peer::{Peer, State, number};
+use super::chance::lognormal;
+use super::network::Network;
+use super::peer::{Peer, number};
 use super::queue::Queue;
-use super::report::{Percentiles, Report};
 use super::scenario::Scenario;
 use super::stream::{Published, publish};
-use crate::mesh::{Config, Input, Mesh, NeighbourId, NeighbourInfo, Output, Source, Stats};
+use crate::mesh::{Config, Input, Mesh, NeighbourId, Output, Source};
 use crate::wire::{Control, PieceSet, Role, Sequence};
 
 /// The broadcaster's and the server's place in the list of peers.
-const PUBLISHER: usize = 0;
-const SERVER: usize = 1;
-/// How many neighbours the tracker names.
-const CANDIDATES: usize = 12;
-/// How many of those because they can upload much.
-const STRONG_CANDIDATES: usize = 3;
-/// Viewers that a source's node has room for beside; the others know it by name only.
-const SOURCE_NEIGHBOURS: usize = 100;
-/// After how long a neighbour that left without a word is noticed.
-const IDLE: u64 = 4_000_000;
+pub(super) const PUBLISHER: usize = 0;
+pub(super) const SERVER: usize = 1;
 /// Share of a line that the user lets Runnel have.
 const SHARED: f64 = 0.9;
 
 #[derive(Debug)]
-enum Event {
+pub(super) enum Event {
     Publish(usize),
     Ingest(usize),
     Join(usize),
@@ -60,33 +51,33 @@ enum Event {
 }
 
 #[derive(Debug)]
-enum Packet {
+pub(super) enum Packet {
     Control(Control),
     Header(Sequence),
     Piece(Sequence, u16),
 }
 
 pub(super) struct World {
-    scenario: Scenario,
-    base: Instant,
-    now: u64,
-    end: u64,
-    queue: Queue<Event>,
-    network: Network,
-    rng: ChaCha8Rng,
-    published: Vec<Published>,
+    pub(super) scenario: Scenario,
+    pub(super) base: Instant,
+    pub(super) now: u64,
+    pub(super) end: u64,
+    pub(super) queue: Queue<Event>,
+    pub(super) network: Network,
+    pub(super) rng: ChaCha8Rng,
+    pub(super) published: Vec<Published>,
     /// Chunks at the server.
-    ingested: usize,
-    peers: Vec<Peer>,
-    lags: Vec<u64>,
-    late: u64,
-    hash: u64,
-    started: Instant,
-    seed: u64,
+    pub(super) ingested: usize,
+    pub(super) peers: Vec<Peer>,
+    pub(super) lags: Vec<u64>,
+    pub(super) late: u64,
+    pub(super) hash: u64,
+    pub(super) started: Instant,
+    pub(super) seed: u64,
 }
 
 #[expect(clippy::disallowed_methods, reason = "virtual time needs an origin, and the report says how long it took")]
-fn wall_clock() -> Instant {
+pub(super) fn wall_clock() -> Instant {
     Instant::now()
 }
 
@@ -118,16 +109,16 @@ impl World {
         self.now
     }
 
-    fn instant(&self, micros: u64) -> Instant {
+    pub(super) fn instant(&self, micros: u64) -> Instant {
         self.base + Duration::from_micros(micros)
     }
 
     /// Rounded up: a timer must not fire a moment before it is due.
-    fn micros(&self, at: Instant) -> u64 {
+    pub(super) fn micros(&self, at: Instant) -> u64 {
         at.saturating_duration_since(self.base).as_nanos().div_ceil(1000) as u64
     }
 
-    fn populate(&mut self) {
+    pub(super) fn populate(&mut self) {
         let plan = self.scenario.server.clone();
         self.add_peer(Role::Publisher, plan.publisher_kbps);
         self.add_peer(Role::Server, plan.server_kbps);
@@ -153,27 +144,7 @@ impl World {
         }
     }
 
-    /// Uplinks in the planned shares, to the very peer, in random order.
-    fn shuffled_uplinks(&mut self) -> Vec<u64> {
-        let total: f64 = self.scenario.uplinks.iter().map(|uplink| uplink.share).sum();
-        let peers = self.scenario.peers;
-        let mut uplinks = Vec::with_capacity(peers);
-        let mut sum = 0.0;
-        for uplink in &self.scenario.uplinks {
-            sum += uplink.share / total;
-            let until = ((sum * peers as f64 + 0.5) as usize).min(peers);
-            uplinks.resize(until.max(uplinks.len()), uplink.kbps);
-        }
-        let last = uplinks.last().copied().unwrap_or_default();
-        uplinks.resize(peers, last);
-        for index in (1..peers).rev() {
-            let other = self.rng.random_range(0..=index);
-            uplinks.swap(index, other);
-        }
-        uplinks
-    }
-
-    fn add_peer(&mut self, role: Role, up_kbps: u64) -> usize {
+    pub(super) fn add_peer(&mut self, role: Role, up_kbps: u64) -> usize {
         let stream = &self.scenario.stream;
         let mut config = Config::new(role, stream.stripes, Duration::from_millis(stream.chunk_ms.into()));
         config.target_delay = Duration::from_millis(self.scenario.target_delay_ms);
@@ -234,147 +205,13 @@ impl World {
         true
     }
 
-    fn publish(&mut self, peer: usize, index: usize) {
+    pub(super) fn publish(&mut self, peer: usize, index: usize) {
         let meta = self.published[index].meta;
         self.peers[peer].headers.insert(meta.sequence);
         self.input(peer, Input::Published { meta });
     }
 
-    fn join(&mut self, peer: usize) {
-        self.peers[peer].state = State::Here;
-        self.peers[peer].joined = self.now;
-        if self.now >= self.scenario.warmup_s * 1_000_000 {
-            self.peers[peer].set_baseline();
-        }
-        if self.peers[peer].role != Role::Viewer {
-            if peer == SERVER {
-                self.dial(SERVER, PUBLISHER);
-            }
-            self.wake(peer);
-            return;
-        }
-        // One round trip to the tracker.
-        let one_way = self.network.one_way(peer, SERVER);
-        self.queue.plan(self.now + 2 * one_way + 5000, Event::Candidates(peer));
-        self.queue.plan(self.now + 2 * one_way + 5000, Event::Edge(peer));
-        self.plan_leave(peer);
-        self.wake(peer);
-    }
-
-    fn plan_leave(&mut self, peer: usize) {
-        let churn = self.scenario.churn.clone();
-        let word = self.rng.random::<f64>() >= churn.crash_share;
-        // Those of the beginning are there to stay for a while.
-        let newcomer = self.now > (self.scenario.join.from_s + self.scenario.join.over_s) as u64 * 1_000_000;
-        if newcomer && self.rng.random::<f64>() < churn.short_share {
-            let stay = 1e6 + 4e6 * self.rng.random::<f64>();
-            self.queue.plan(self.now + stay as u64, Event::Leave(peer, word));
-        } else if churn.per_minute > 0.0 {
-            let stay = exponential(&mut self.rng, 60e6 / churn.per_minute);
-            self.queue.plan(self.now + stay as u64, Event::Leave(peer, word));
-        }
-    }
-
-    fn leave(&mut self, peer: usize, word: bool) {
-        if !self.peers[peer].is_here() {
-            return;
-        }
-        self.peers[peer].state = State::Gone;
-        let now = self.now;
-        self.peers[peer].playout.finish(now);
-        let neighbours: Vec<usize> = self.peers[peer].ways.keys().copied().collect();
-        for other in neighbours {
-            let delay = if word { self.network.one_way(peer, other) } else { IDLE };
-            self.queue.plan(now + delay, Event::Lost(other, number(peer)));
-        }
-        if self.scenario.churn.per_minute > 0.0 {
-            let kbps = self.peers[peer].up_kbps;
-            let newcomer = self.add_peer(Role::Viewer, kbps);
-            self.queue.plan(now + 1, Event::Join(newcomer));
-        }
-    }
-
-    /// The tracker names neighbours.
-    fn introduce(&mut self, peer: usize) {
-        if !self.peers[peer].is_here() {
-            return;
-        }
-        let mut others: Vec<usize> = (2..self.peers.len())
-            .filter(|&other| other != peer && self.peers[other].is_here() && !self.peers[peer].met.contains(&other))
-            .collect();
-        for index in 0..others.len().min(CANDIDATES) {
-            let pick = self.rng.random_range(index..others.len());
-            others.swap(index, pick);
-        }
-        // Most by chance, some because they can upload much.
-        let mut strong: Vec<usize> = others.iter().copied().skip(CANDIDATES - STRONG_CANDIDATES).collect();
-        others.truncate(CANDIDATES - STRONG_CANDIDATES);
-        strong.sort_by_key(|&other| std::cmp::Reverse((self.peers[other].up_kbps, other)));
-        strong.truncate(strong.len().div_ceil(5).max(STRONG_CANDIDATES));
-        for _ in 0..STRONG_CANDIDATES.min(strong.len()) {
-            let pick = self.rng.random_range(0..strong.len());
-            others.push(strong.swap_remove(pick));
-        }
-        for source in [PUBLISHER, SERVER] {
-            let room = self.peers[source].ways.len() < SOURCE_NEIGHBOURS;
-            if room && self.peers[source].is_here() && !self.peers[peer].met.contains(&source) {
-                others.push(source);
-            }
-        }
-        for other in others {
-            self.dial(peer, other);
-        }
-    }
-
-    fn dial(&mut self, peer: usize, other: usize) {
-        self.peers[peer].met.insert(other);
-        self.peers[other].met.insert(peer);
-        let handshake = 4 * self.network.one_way(peer, other);
-        self.queue.plan(self.now + handshake, Event::Connected(peer, other));
-    }
-
-    fn connect(&mut self, peer: usize, other: usize) {
-        if !self.peers[peer].is_here() || !self.peers[other].is_here() {
-            return;
-        }
-        let rtt = Duration::from_micros(2 * self.network.one_way(peer, other));
-        self.peers[peer].ways.insert(other, Way::default());
-        self.peers[other].ways.insert(peer, Way::default());
-        for (one, another, outbound) in [(peer, other, true), (other, peer, false)] {
-            let info = NeighbourInfo { role: self.peers[another].role, outbound, rtt, network: None };
-            self.input(one, Input::Joined { neighbour: number(another), info });
-        }
-    }
-
-    fn disconnect(&mut self, peer: usize, other: usize) {
-        self.peers[peer].ways.remove(&other);
-        if self.peers[other].ways.contains_key(&peer) {
-            let at = self.now + self.network.one_way(peer, other);
-            self.queue.plan(at, Event::Lost(other, number(peer)));
-        }
-    }
-
-    fn tell_edge(&mut self, peer: usize) {
-        let Some(newest) = self.ingested.checked_sub(1) else { return };
-        let keyframe = self.published[..=newest].iter().rev().find(|chunk| chunk.meta.keyframe);
-        if let Some(keyframe) = keyframe.map(|chunk| chunk.meta.sequence)
-            && self.scenario.server.http
-        {
-            self.input(peer, Input::LiveEdge { keyframe, newest: Sequence(newest as u64) });
-        }
-    }
-
-    fn tell_swarm_size(&mut self) {
-        let viewers = self.peers.iter().filter(|peer| peer.role == Role::Viewer && peer.is_here()).count();
-        for peer in 0..self.peers.len() {
-            if self.peers[peer].is_here() {
-                self.input(peer, Input::SwarmSize { viewers });
-            }
-        }
-        self.queue.plan(self.now + 2_000_000, Event::SwarmSize);
-    }
-
-    fn arrive(&mut self, to: usize, from: usize, packet: Packet) {
+    pub(super) fn arrive(&mut self, to: usize, from: usize, packet: Packet) {
         if !self.peers[to].is_here() || !self.peers[to].ways.contains_key(&from) {
             return;
         }
@@ -399,7 +236,7 @@ impl World {
         }
     }
 
-    fn take_header(&mut self, peer: usize, from: Source, sequence: Sequence) {
+    pub(super) fn take_header(&mut self, peer: usize, from: Source, sequence: Sequence) {
         let meta = self.published[sequence.0 as usize].meta;
         self.peers[peer].headers.insert(sequence);
         self.input(peer, Input::HeaderVerified { from, meta });
@@ -411,7 +248,7 @@ impl World {
         }
     }
 
-    fn fetched(&mut self, peer: usize, sequence: Sequence, pieces: &PieceSet, ok: bool) {
+    pub(super) fn fetched(&mut self, peer: usize, sequence: Sequence, pieces: &PieceSet, ok: bool) {
         if !self.peers[peer].is_here() {
             return;
         }
@@ -428,12 +265,12 @@ impl World {
         self.input(peer, Input::OriginDone { sequence, ok });
     }
 
-    fn header_bytes(&self, sequence: Sequence) -> u64 {
+    pub(super) fn header_bytes(&self, sequence: Sequence) -> u64 {
         160 + 32 * u64::from(self.published[sequence.0 as usize].meta.pieces())
     }
 
     /// Tells a mesh something and does what it says.
-    fn input(&mut self, peer: usize, input: Input) {
+    pub(super) fn input(&mut self, peer: usize, input: Input) {
         if !self.peers[peer].is_here() {
             return;
         }
@@ -446,7 +283,7 @@ impl World {
         self.wake(peer);
     }
 
-    fn wake(&mut self, peer: usize) {
+    pub(super) fn wake(&mut self, peer: usize) {
         let Some(at) = self.peers[peer].mesh.poll_timeout() else { return };
         let at = self.micros(at).max(self.now);
         let earlier = self.peers[peer].timer.is_none_or(|timer| at < timer);
@@ -456,7 +293,7 @@ impl World {
         }
     }
 
-    fn output(&mut self, peer: usize, output: Output) {
+    pub(super) fn output(&mut self, peer: usize, output: Output) {
         match output {
             Output::Send { to, control } => {
                 let bytes = control.frame_len() as u64;
@@ -486,7 +323,7 @@ impl World {
         }
     }
 
-    fn transmit(&mut self, from: usize, to: NeighbourId, packet: Packet, bytes: u64) {
+    pub(super) fn transmit(&mut self, from: usize, to: NeighbourId, packet: Packet, bytes: u64) {
         let to = to.0 as usize;
         let one_way = self.network.one_way(from, to);
         let control = matches!(packet, Packet::Control(_));
@@ -497,7 +334,7 @@ impl World {
         self.queue.plan(at, Event::Arrive { to, from, packet });
     }
 
-    fn fetch(&mut self, peer: usize, sequence: Sequence, pieces: PieceSet) {
+    pub(super) fn fetch(&mut self, peer: usize, sequence: Sequence, pieces: PieceSet) {
         let took = lognormal(&mut self.rng, self.scenario.server.fetch_ms * 1e3, 0.3) as u64;
         let chunk = usize::try_from(sequence.0).ok().and_then(|index| self.published.get(index));
         let Some(chunk) = chunk else {
@@ -517,7 +354,7 @@ impl World {
         self.queue.plan(at, Event::Fetched { peer, sequence, pieces, ok });
     }
 
-    fn completed(&mut self, peer: usize, sequence: Sequence) {
+    pub(super) fn completed(&mut self, peer: usize, sequence: Sequence) {
         let chunk = self.published[sequence.0 as usize];
         if self.now >= self.scenario.warmup_s * 1_000_000 && chunk.signed > self.peers[peer].joined {
             self.lags.push(self.now - chunk.signed);
@@ -527,7 +364,7 @@ impl World {
         self.play(peer);
     }
 
-    fn play(&mut self, peer: usize) {
+    pub(super) fn play(&mut self, peer: usize) {
         if self.peers[peer].role != Role::Viewer || !self.peers[peer].is_here() {
             return;
         }
@@ -544,85 +381,6 @@ impl World {
         if let Some((sequence, due)) = after.filter(|_| after != before) {
             let at = self.instant(due);
             self.input(peer, Input::Playhead { sequence: Sequence(sequence), at });
-        }
-    }
-
-    /// Mixes an output into the trace's hash (FNV-1a over words).
-    fn note(&mut self, peer: usize, output: &Output) {
-        let (kind, to, sequence, piece) = match output {
-            Output::Send { to, control } => (1, to.0, control.frame_len() as u64, u64::from(control.since().number())),
-            Output::SendHeader { to, sequence } => (2, to.0, sequence.0, 0),
-            Output::SendPiece { to, sequence, piece } => (3, to.0, sequence.0, u64::from(*piece)),
-            Output::FetchOrigin { sequence, pieces, .. } => (4, 0, sequence.0, pieces.len() as u64),
-            Output::Drop { neighbour, .. } => (5, neighbour.0, 0, 0),
-            Output::ChunkComplete { sequence } => (6, 0, sequence.0, 0),
-            Output::ChunkMissed { sequence } => (7, 0, sequence.0, 0),
-            Output::WantCandidates { count } => (8, *count as u64, 0, 0),
-        };
-        for word in [self.now, peer as u64, kind, to, sequence, piece] {
-            self.hash = (self.hash ^ word).wrapping_mul(0x100_0000_01b3).rotate_left(23);
-        }
-    }
-
-    pub(super) fn report(mut self, seed: u64) -> Report {
-        let now = self.now;
-        let mut total = Stats::default();
-        let (mut control, mut played, mut stalled, mut stalls) = (0, 0, 0, 0);
-        let mut first_frames = Vec::new();
-        let (mut depth, mut depths) = (0.0, 0.0);
-        for peer in &mut self.peers {
-            if peer.role != Role::Viewer || peer.state == State::Away {
-                continue;
-            }
-            peer.playout.finish(now);
-            total.add(&peer.mesh.stats().since(&peer.baseline));
-            control += peer.control - peer.baseline_control;
-            let (before_played, before_stalled, before_stalls) = peer.baseline_played;
-            played += peer.playout.played - before_played;
-            stalled += peer.playout.stalled - before_stalled;
-            stalls += peer.playout.stalls - before_stalls;
-            match peer.playout.first_frame {
-                Some(at) => {
-                    // The broadcast itself may begin later.
-                    let begun = peer.joined.max(self.published.first().map_or(0, |chunk| chunk.signed));
-                    first_frames.push(at.saturating_sub(begun));
-                }
-                None if peer.is_here() => first_frames.push(now - peer.joined),
-                None => {}
-            }
-            if peer.is_here() {
-                for hops in peer.mesh.depths().filter(|depth| *depth < 255) {
-                    depth += f64::from(hops);
-                    depths += 1.0;
-                }
-            }
-        }
-        let from =
-            [total.bytes_from_viewers, total.bytes_from_publisher, total.bytes_from_server, total.bytes_from_origin];
-        let media: u64 = from.iter().sum();
-        let ratio = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
-        let uploads: u64 = self.peers[2..].iter().filter(|peer| peer.is_here()).map(|peer| peer.up_kbps).sum();
-        let here = self.peers[2..].iter().filter(|peer| peer.is_here()).count() as u64;
-        let chunks = total.chunks_complete + self.late;
-        Report {
-            scenario: self.scenario.name.clone(),
-            peers: self.scenario.peers,
-            seed,
-            seconds: self.scenario.seconds,
-            offload: ratio(total.bytes_from_viewers, media),
-            lag_ms: Percentiles::of_micros(std::mem::take(&mut self.lags)),
-            first_frame_ms: Percentiles::of_micros(first_frames),
-            stall_ratio: ratio(stalled, played + stalled),
-            stalls,
-            late_ratio: ratio(self.late, chunks),
-            duplicate_ratio: ratio(total.bytes_duplicate, media),
-            control_ratio: ratio(control, media),
-            sigma: ratio(uploads, here * u64::from(self.scenario.stream.bitrate_kbps)),
-            bytes_from: from,
-            depth_mean: if depths > 0.0 { depth / depths } else { 0.0 },
-            counters: total,
-            wall_seconds: wall_clock().saturating_duration_since(self.started).as_secs_f64(),
-            trace_hash: format!("{:016x}", self.hash),
         }
     }
 }

@@ -291,7 +291,7 @@ pub(crate) mod tests {
             start_micros: sequence as i64 * 100_000,
             duration_micros: 100_000,
             captured_micros: 1_790_000_000_000_000 + sequence as i64 * 100_000,
-            flags: ChunkFlags { keyframe: sequence % 20 == 0, discontinuity: false, end: false },
+            flags: ChunkFlags { keyframe: sequence.is_multiple_of(20), discontinuity: false, end: false },
             key_id: None,
         };
         let payload: Vec<u8> =

@@ -201,7 +201,20 @@ fn low_bits(count: usize) -> u64 {
 
 impl fmt::Debug for PieceSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
+        f.write_str("{")?;
+        let mut pieces = self.iter().peekable();
+        while let Some(first) = pieces.next() {
+            let mut last = first;
+            while let Some(next) = pieces.next_if(|next| *next == last + 1) {
+                last = next;
+            }
+            let more = if pieces.peek().is_some() { " " } else { "" };
+            match last {
+                _ if last == first => write!(f, "{first}{more}")?,
+                _ => write!(f, "{first}-{last}{more}")?,
+            }
+        }
+        f.write_str("}")
     }
 }
 
@@ -249,6 +262,12 @@ mod tests {
             }
             prop_assert_eq!(emptied, PieceSet::new());
         }
+    }
+
+    #[test]
+    fn shows_runs() {
+        let set: PieceSet = [0, 1, 2, 7, 63, 64].into_iter().collect();
+        assert_eq!(format!("{set:?}"), "{0-2 7 63-64}");
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use prost::Message;
 
+use super::hello::Role;
 use super::id::{BroadcastId, PublicKey};
 use super::key::{BroadcastKey, CommunityKey, Context};
-use super::message::Role;
 use super::proto::{self, MalformedError};
 use super::revocation::MAX_PEER;
 use super::signed;

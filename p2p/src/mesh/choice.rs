@@ -1,0 +1,179 @@
+//! Choosing parents: who is nearest to the source, has a place, and is no descendant.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rand::RngExt;
+
+use super::Mesh;
+use super::event::NeighbourId;
+use super::neighbour::stripe_of;
+use super::parents::{DEEPEST, IMPROVE};
+use super::push::REACH_BACK;
+use super::start::Phase;
+use crate::wire::{Control, Sequence};
+
+/// How much nearer, in milliseconds, a parent must be to be worth a change.
+const WORTH: f64 = 30.0;
+/// How long a stripe looks for a viewer before it asks a source.
+const SOURCE_AFTER: Duration = Duration::from_millis(500);
+/// How long depths from before the loss of a parent still mean something.
+const DEPTHS_HOLD: Duration = Duration::from_millis(300);
+
+impl Mesh {
+    /// Finds a parent for every stripe that has none.
+    pub(super) fn choose_parents(&mut self, now: Instant) {
+        let mut chosen: BTreeMap<NeighbourId, u32> = BTreeMap::new();
+        for stripe in 0..self.modulus() {
+            let state = &mut self.stripes[usize::from(stripe)];
+            if state.parent.is_some() {
+                continue;
+            }
+            state.orphan_since.get_or_insert(now);
+            if let Some(id) = self.best_parent(now, stripe, &chosen) {
+                *chosen.entry(id).or_default() |= 1 << stripe;
+            }
+        }
+        let next = self.next_unheard();
+        for (id, stripes) in chosen {
+            // Stripes that someone still delivers for a while start later.
+            let mut starts: BTreeMap<Sequence, u32> = BTreeMap::new();
+            for stripe in (0..self.modulus()).filter(|stripe| stripes >> stripe & 1 == 1) {
+                let from = self.first_missing(stripe, next).max(self.stripes[usize::from(stripe)].covered);
+                *starts.entry(from).or_default() |= 1 << stripe;
+            }
+            for (from, stripes) in starts {
+                self.subscribe(now, id, stripes, from);
+            }
+        }
+    }
+
+    /// The first chunk that nobody can have begun to push to us.
+    pub(super) fn next_unheard(&self) -> Sequence {
+        match self.start.phase {
+            Phase::Running => self.window.end(),
+            // Nothing is known: whatever comes.
+            Phase::Waiting => {
+                let told = self.neighbours.values().filter_map(|neighbour| neighbour.newest).max();
+                told.map_or(Sequence(0), Sequence::next)
+            }
+        }
+    }
+
+    /// The first of the latest chunks of which something in a stripe is missing and was not asked for.
+    fn first_missing(&self, stripe: u8, next: Sequence) -> Sequence {
+        let modulus = self.modulus();
+        let missing = self.window.iter().rev().take(REACH_BACK as usize).filter(|chunk| {
+            let wanted = |piece: u16| {
+                stripe_of(chunk.sequence, piece, modulus) == stripe
+                    && !chunk.have.contains(piece)
+                    && !chunk.requests.iter().any(|request| request.piece == piece)
+            };
+            let open = chunk.is_open() && !chunk.backlog && chunk.fetching.is_none();
+            open && chunk.meta.is_none_or(|meta| (0..meta.pieces()).any(wanted))
+        });
+        missing.last().map_or(next, |chunk| chunk.sequence).min(next)
+    }
+
+    /// The neighbour that should push a stripe, given what is about to be asked of others.
+    fn best_parent(&mut self, now: Instant, stripe: u8, chosen: &BTreeMap<NeighbourId, u32>) -> Option<NeighbourId> {
+        let orphan_for = self.stripes[usize::from(stripe)]
+            .orphan_since
+            .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        let jitter: f64 = self.rng.random();
+        let mut best: Option<(f64, NeighbourId)> = None;
+        for (index, (&id, neighbour)) in self.neighbours.iter().enumerate() {
+            if neighbour.is_source() && orphan_for < SOURCE_AFTER || !self.may_lead(now, id, stripe, orphan_for) {
+                continue;
+            }
+            let also = chosen.get(&id).map_or(0, |mask| mask.count_ones());
+            // Equal ones are chosen among by chance, differently by each viewer.
+            let chance = (jitter + index as f64 * 0.618_034).fract();
+            let cost = self.cost(id, stripe) + 12.0 * f64::from(also) + 25.0 * chance;
+            if best.is_none_or(|(other, _)| cost < other) {
+                best = Some((cost, id));
+            }
+        }
+        best.map(|(_, id)| id)
+    }
+
+    /// Tells whether a neighbour can push a stripe to us without a loop.
+    pub(super) fn may_lead(&self, now: Instant, id: NeighbourId, stripe: u8, orphan_for: Duration) -> bool {
+        let Some(neighbour) = self.neighbours.get(&id) else { return false };
+        let modulus = self.modulus();
+        if neighbour.refuses.get(&stripe).is_some_and(|until| *until > now) {
+            return false;
+        }
+        if neighbour.status.as_ref().is_some_and(|status| status.places == 0) {
+            return false;
+        }
+        let depth = neighbour.depth(stripe, modulus);
+        if depth >= DEEPEST {
+            return false;
+        }
+        let is_child = neighbour.wants.modulus() == modulus && neighbour.wants.mask() >> stripe & 1 == 1;
+        // A child that a source seeds has its own way there.
+        if is_child && depth > 1 {
+            return false;
+        }
+        // Those below us were deeper than we were; after a while they have heard that we lost our way.
+        depth <= self.stripes[usize::from(stripe)].depth || orphan_for > DEPTHS_HOLD
+    }
+
+    /// How far, in milliseconds, a stripe would lag with that parent; more where it is busy.
+    pub(super) fn cost(&self, id: NeighbourId, stripe: u8) -> f64 {
+        let Some(neighbour) = self.neighbours.get(&id) else { return f64::MAX };
+        let millis = |time: Duration| time.as_secs_f64() * 1e3;
+        let (lag, queue, full) = neighbour.status.as_ref().map_or((0.0, 0.0, false), |status| {
+            (f64::from(status.lag_millis), f64::from(status.queue_millis), status.places_free == 0)
+        });
+        let taken = self.stripes.iter().filter(|stripe| stripe.parent() == Some(id)).count() as f64;
+        lag + queue
+            + millis(neighbour.rtt) / 2.0
+            + 20.0 * f64::from(neighbour.depth(stripe, self.modulus()))
+            + 10.0 * taken
+            + 60.0 * f64::from(neighbour.failures)
+            + if full { 150.0 } else { 0.0 }
+    }
+
+    /// Moves one stripe to a clearly better parent, without a gap.
+    pub(super) fn improve_one(&mut self, now: Instant) {
+        let mut best: Option<(f64, u8, NeighbourId)> = None;
+        // Who hands on much may take a weaker one's place.
+        let strong = self.places() >= 2 * u16::from(self.modulus());
+        for stripe in 0..self.modulus() {
+            let Some(parent) = self.stripes[usize::from(stripe)].parent else { continue };
+            let seeded = self.neighbours.get(&parent.id).is_none_or(|neighbour| neighbour.is_source());
+            if seeded || now.saturating_duration_since(parent.since) < IMPROVE {
+                continue;
+            }
+            let current = self.cost(parent.id, stripe) - 10.0;
+            let ours = self.depth(stripe);
+            for (&id, neighbour) in &self.neighbours {
+                let free = neighbour.status.as_ref().is_some_and(|status| status.places_free > 0 || strong);
+                let safe = neighbour.depth(stripe, self.modulus()) < ours;
+                if neighbour.is_source() || id == parent.id || !free || !safe {
+                    continue;
+                }
+                if !self.may_lead(now, id, stripe, Duration::ZERO) {
+                    continue;
+                }
+                let gain = current - self.cost(id, stripe);
+                if gain > WORTH + 0.15 * current && best.is_none_or(|(other, ..)| gain > other) {
+                    best = Some((gain, stripe, id));
+                }
+            }
+        }
+        let Some((_, stripe, id)) = best else { return };
+        let Some(old) = self.stripes[usize::from(stripe)].parent() else { return };
+        // The old one goes on until the new one has had time to hear of it.
+        let from = self.window.end().after(2);
+        let modulus = self.modulus();
+        self.send(old, Control::Unsubscribe { modulus, stripes: 1 << stripe, from });
+        self.subscribe(now, id, 1 << stripe, from);
+        let state = &mut self.stripes[usize::from(stripe)];
+        state.previous = Some(old);
+        state.covered = from;
+        self.stats.parents_improved += 1;
+    }
+}
