@@ -106,9 +106,9 @@ pub(super) fn screen(table: &mut Table) -> Result<()> {
 }
 
 /// Xvfb on a display number that it picks itself, with a clock and a pair of eyes on it.
-pub struct VirtualDisplay {
+struct VirtualDisplay {
     /// What `DISPLAY` must be.
-    pub name: String,
+    name: String,
     _clock: Option<Process>,
     _server: Process,
 }
@@ -118,7 +118,7 @@ impl VirtualDisplay {
     ///
     /// # Errors
     /// When Xvfb does not start.
-    pub fn start(xvfb: &Path) -> Result<Self> {
+    fn start(xvfb: &Path) -> Result<Self> {
         let server = Process::start(
             Command::new(xvfb)
                 .args(["-displayfd", "1", "-screen", "0", "1280x720x24", "-nolisten", "tcp"])

@@ -147,7 +147,8 @@ fn load(file: &Path) -> Result<Recording> {
     }
     let mut records = records.into_iter();
     let mut key = || -> Result<[u8; 32]> {
-        Ok(records.next().context("the file ends early")?.as_ref().try_into().context("a key has 32 bytes")?)
+        let record = records.next().context("the file ends early")?;
+        record.as_ref().try_into().context("a key has 32 bytes")
     };
     let (channel_key, broadcast_key) = (PublicKey(key()?), BroadcastKey::from_bytes(key()?));
     let manifest = SignedManifest::from_bytes(records.next().context("the file ends early")?)?;
