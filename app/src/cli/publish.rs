@@ -15,7 +15,7 @@ use super::child::{self, Line};
 use super::options::{self, PictureArgs};
 use super::{FAILED, Failure};
 use crate::embedded::Embedded;
-use crate::keys::Keys;
+use crate::keys::{KeyError, Keys, StoreError};
 use crate::paths::Paths;
 use crate::report::{EncoderReport, PublisherReport, StageMs, round};
 use crate::session::account;
@@ -229,14 +229,23 @@ async fn credentials(
     let (paths, channel, ephemeral) = (paths.clone(), args.channel.clone(), args.ephemeral_keys);
     // The keyring is asked over D-Bus and may show a dialog.
     let key = tokio::task::spawn_blocking(move || {
-        let keys = if ephemeral { Keys::ephemeral() } else { Keys::open(&paths, passphrase)? };
+        let keys = if ephemeral { Keys::ephemeral() } else { lasting_or_not(Keys::open(&paths, passphrase))? };
         keys.get_or_create(&community, &channel)
     });
-    let key = key.await.map_err(|_| Failure::new("the keys could not be read"))?;
-    Ok((
-        token,
-        key.map_err(|error| Failure::from(error).next("--passphrase-file FILE keeps the keys in an encrypted file"))?,
-    ))
+    Ok((token, key.await.map_err(|_| Failure::new("the keys could not be read"))??))
+}
+
+/// Without a keyring and a passphrase one can go live all the same, with a key that the next time will not know.
+fn lasting_or_not(opened: Result<Keys, KeyError>) -> Result<Keys, KeyError> {
+    match opened {
+        Err(KeyError::Store(StoreError::NoKeyring)) => {
+            eprintln!(
+                "this session has no keyring, so the channel's key is forgotten at the end; --passphrase-file keeps it"
+            );
+            Ok(Keys::ephemeral())
+        }
+        other => other,
+    }
 }
 
 fn read_secret(path: &Path) -> Result<String, Failure> {
