@@ -80,10 +80,13 @@ impl Mesh {
         let orphan_for = self.stripes[usize::from(stripe)]
             .orphan_since
             .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        // As long as nothing is published nothing is missed: neighbours may still be on their way here.
+        let something = self.start.is_running() || self.neighbours.values().any(|it| it.newest.is_some());
+        let sources = something && orphan_for >= SOURCE_AFTER;
         let jitter: f64 = self.rng.random();
         let mut best: Option<(f64, NeighbourId)> = None;
         for (index, (&id, neighbour)) in self.neighbours.iter().enumerate() {
-            if neighbour.is_source() && orphan_for < SOURCE_AFTER || !self.may_lead(now, id, stripe, orphan_for) {
+            if neighbour.is_source() && !sources || !self.may_lead(now, id, stripe, orphan_for) {
                 continue;
             }
             let also = chosen.get(&id).map_or(0, |mask| mask.count_ones());

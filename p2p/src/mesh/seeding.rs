@@ -17,7 +17,7 @@ const MOVE_GAP: Duration = Duration::from_millis(500);
 /// How long a viewer that declined is left alone.
 const DECLINED: Duration = Duration::from_secs(5);
 /// How long a viewer that asked for a stripe is kept beyond the copies that are due.
-const VOLUNTEERS_STAY: Duration = Duration::from_secs(2);
+const VOLUNTEERS_STAY: Duration = Duration::from_secs(1);
 /// How long a seed may confirm nothing of what is in flight.
 const SILENT: Duration = Duration::from_millis(400);
 /// How many chunks a new seed gets again that went to one that was lost.

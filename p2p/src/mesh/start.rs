@@ -75,9 +75,9 @@ impl Mesh {
         let newest = newest.max(keyframe).min(keyframe.after(LONGEST));
         self.start.phase = Phase::Running;
         self.start.first = keyframe;
-        self.window.restart(keyframe);
+        self.window.begin(now, keyframe);
         self.window.hear_of(now, newest);
-        for chunk in self.window.iter_mut() {
+        for chunk in self.window.iter_mut().filter(|chunk| chunk.is_open()) {
             chunk.backlog = true;
         }
         self.choose_parents(now);
@@ -92,7 +92,7 @@ impl Mesh {
         if meta.keyframe {
             self.start.phase = Phase::Running;
             self.start.first = meta.sequence;
-            self.window.restart(meta.sequence);
+            self.window.begin(now, meta.sequence);
         } else {
             self.start.told(now);
         }

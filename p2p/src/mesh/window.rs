@@ -142,6 +142,22 @@ impl Window {
         self.newest = None;
     }
 
+    /// Starts at this chunk and keeps what is known of it and those after it.
+    pub(super) fn begin(&mut self, now: Instant, sequence: Sequence) {
+        let known = self.newest.is_some() && sequence < self.end();
+        if !known || self.base.0.saturating_sub(sequence.0) > AHEAD {
+            self.restart(sequence);
+            return;
+        }
+        while self.base < sequence && self.chunks.pop_front().is_some() {
+            self.base = self.base.next();
+        }
+        while self.base > sequence {
+            self.base = self.base.before(1);
+            self.chunks.push_front(Chunk::new(self.base, now));
+        }
+    }
+
     /// Makes room for a chunk that somebody spoke of, and all before it; `None` where it is too old or beyond belief.
     pub(super) fn hear_of(&mut self, now: Instant, sequence: Sequence) -> Option<&mut Chunk> {
         let known = self.newest.unwrap_or(self.base);
@@ -294,6 +310,20 @@ mod tests {
         window.hear_of(now, Sequence((1 << 60) + 3));
         assert!(window.open(now, meta(5)).is_some());
         assert_eq!(window.base(), Sequence(5));
+    }
+
+    #[test]
+    fn a_start_keeps_what_came_before_it_was_chosen() {
+        let (mut window, now) = (window(), start());
+        window.restart(Sequence(21));
+        window.open(now, meta(21));
+        window.begin(now, Sequence(20));
+        assert!(window.get(Sequence(20)).is_some_and(|chunk| chunk.meta.is_none()));
+        assert!(window.get(Sequence(21)).is_some_and(|chunk| chunk.meta.is_some()));
+        window.begin(now, Sequence(21));
+        assert_eq!((window.base(), window.end()), (Sequence(21), Sequence(22)));
+        window.begin(now, Sequence(200));
+        assert_eq!(window.newest(), None);
     }
 
     #[test]

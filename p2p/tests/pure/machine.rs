@@ -324,6 +324,22 @@ fn a_viewer_starts_at_the_newest_keyframe_that_a_neighbour_holds() {
 }
 
 #[test]
+fn what_came_before_the_first_keyframe_is_complete_once() {
+    let mut bench = Bench::new(Role::Viewer, |_| {});
+    bench.join(A, Role::Viewer);
+    for sequence in [1, 0] {
+        bench.header(A, sequence);
+        for piece in 0..3 {
+            bench.piece(A, sequence, piece);
+        }
+    }
+    bench.header(B, 1);
+    bench.piece(A, 1, 0);
+    let complete = |output: &&Output| matches!(output, Output::ChunkComplete { .. });
+    assert_eq!(bench.said.iter().filter(complete).count(), 2, "{:?}", bench.said);
+}
+
+#[test]
 fn a_seed_moves_without_gap_or_overlap() {
     let mut bench = viewer();
     bench.join(PUBLISHER, Role::Publisher);
