@@ -18,6 +18,7 @@ pub(crate) mod fixtures;
 mod fragment;
 mod init;
 mod packager;
+mod rebase;
 pub mod record;
 mod sequence;
 

@@ -2,10 +2,13 @@
 //!
 //! Every chunk reaches the file by one write, so a kill loses at most the newest; a chunk that does not fit
 //! (a full disk) is cut off again, so that what is there stays playable, and recording goes on at a keyframe.
+//! Time in each file begins at zero, however late the recording did.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+use super::rebase::Rebase;
 
 /// Why something was not recorded.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +33,7 @@ pub enum RecordError {
 
 struct Output<W> {
     file: W,
+    rebase: Rebase,
     path: PathBuf,
     init: u32,
     length: u64,
@@ -98,7 +102,7 @@ impl<W: Sink> Recorder<W> {
         let mut file = (self.open)(&path).map_err(|source| RecordError::Create { path: path.clone(), source })?;
         file.write_all(data).map_err(|source| RecordError::Write { path: path.clone(), source })?;
         self.files.push(path.clone());
-        self.output = Some(Output { file, path, init: id, length: data.len() as u64 });
+        self.output = Some(Output { file, rebase: Rebase::default(), path, init: id, length: data.len() as u64 });
         self.wait_for_keyframe = true;
         Ok(())
     }
@@ -112,7 +116,8 @@ impl<W: Sink> Recorder<W> {
         if self.wait_for_keyframe && !keyframe {
             return Ok(());
         }
-        match output.file.write_all(data).and_then(|()| output.file.flush()) {
+        let data = output.rebase.apply(data);
+        match output.file.write_all(&data).and_then(|()| output.file.flush()) {
             Ok(()) => {
                 output.length += data.len() as u64;
                 self.wait_for_keyframe = false;
