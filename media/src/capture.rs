@@ -1,6 +1,6 @@
 //! Sources of pictures and sound, each on its own named threads.
 //!
-//! [`open`] starts a source and hands back its receiving ends. Pictures travel through a [slot](crate::slot) in which the
+//! [`open`] starts a source and hands back its receiving ends. Pictures travel through a slot in which the
 //! newest wins, sound through a [bounded queue](queue) of equal blocks without a gap. A device that is missing, busy,
 //! refused or unplugged does not end a capture: a still and silence stand in, [`CaptureEvent::Lost`] says why, and it is
 //! tried again until [`CaptureEvent::Recovered`].

@@ -1,6 +1,6 @@
 //! The screen or a window of it.
 //!
-//! Each window system has its own GStreamer element; which one, and with which words, is decided in [`elements`], and all
+//! Each window system has its own GStreamer element; which one, and with which words, is decided in `elements`, and all
 //! the rest is the same for every system.
 
 pub(crate) mod elements;

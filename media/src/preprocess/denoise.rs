@@ -9,7 +9,7 @@ pub(crate) const BLOCK_FRAMES: usize = DenoiseState::FRAME_SIZE;
 /// RNNoise wants samples as large as 16-bit integers.
 const SCALE: f32 = 32_768.0;
 
-/// Noise suppression for both sides; what comes out is what went in [`BLOCK_FRAMES`] before.
+/// Noise suppression for both sides; what comes out is what went in `BLOCK_FRAMES` before.
 pub struct Denoiser {
     sides: [Side; CHANNELS],
 }

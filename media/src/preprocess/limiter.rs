@@ -46,7 +46,7 @@ impl Limiter {
         }
     }
 
-    /// Limits interleaved samples in place; what comes out is what went in [`LOOK_AHEAD_FRAMES`] before.
+    /// Limits interleaved samples in place; what comes out is what went in `LOOK_AHEAD_FRAMES` before.
     pub fn process(&mut self, samples: &mut [f32]) {
         let release = 1.0 - (-1.0 / (RELEASE_SECONDS * SAMPLE_RATE as f32)).exp();
         for pair in samples.chunks_exact_mut(CHANNELS) {
