@@ -1,3 +1,5 @@
+//! Tests of the module beside it.
+
 use std::collections::BTreeSet;
 
 use super::*;
