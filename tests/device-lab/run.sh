@@ -1,5 +1,5 @@
 #!/bin/sh
-# Boots the device lab and runs every check in it; builds its image first if there is none.
+# run.sh [camera] [sound] [network]: boots the device lab and runs these checks, or all; builds its image first if there is none.
 set -eu
 cd "$(dirname "$0")/../.."
 lab=tests/device-lab
@@ -23,4 +23,4 @@ shared=$target/device-lab/shared
 mkdir -p "$shared"
 cp "$target/debug/device-lab" "$lab/inside.sh" "$shared/"
 "$target/debug/device-lab" record "$shared/broadcast.bin"
-sh $lab/boot.sh "$image" "$shared" 'sh inside.sh' 300
+sh $lab/boot.sh "$image" "$shared" "sh inside.sh ${*:-camera sound network}" 300
