@@ -88,9 +88,14 @@ impl Input {
             .map_err(problem)?;
         let format = config.sample_format();
         let state = Arc::new(State::default());
-        let callback =
-            Callback { feed, out: out.clone(), config: config.config(), clock: out.clock(), state: state.clone() };
-        let on_error = {
+        let callback = |config| Callback {
+            feed: feed.clone(),
+            out: out.clone(),
+            config,
+            clock: out.clock(),
+            state: state.clone(),
+        };
+        let on_error = || {
             let state = state.clone();
             move |error: cpal::Error| {
                 if sound::is_harmless(&error) {
@@ -100,7 +105,8 @@ impl Input {
                 }
             }
         };
-        let stream = build(device, format, callback, on_error).map_err(|error| match error {
+        let stream = sound::with_buffer_sizes(&config, |config| build(device, format, callback(config), on_error()));
+        let stream = stream.map_err(|error| match error {
             Build::Format => CaptureProblem::new(ProblemKind::Format, name, format!("sample format {format}")),
             Build::Cpal(error) => problem(error),
         })?;

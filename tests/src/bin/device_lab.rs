@@ -1,5 +1,6 @@
 //! The checks that run inside the device lab's guest, one a call: real capture, playout and swarm code on a real
-//! V4L2 camera, a real ALSA card and a bad network. `tests/device-lab/inside.sh` calls them.
+//! V4L2 camera, a real ALSA card and a bad network. `tests/device-lab/inside.sh` calls them, and `tests/tests/sound.rs` the
+//! one that needs a sound server.
 
 use std::process::ExitCode;
 
@@ -26,11 +27,12 @@ fn check(arguments: &[&str]) -> Result<String> {
         ["camera-unplugged"] => camera::survives_unplugging(),
         ["speaker", rate] => sound::plays(rate.parse()?),
         ["microphone", rate] => sound::records(rate.parse()?),
+        ["desktop-sound"] => sound::returns(),
         ["record", file] => network::record(file.as_ref()),
         ["publish", file, address, start] => network::publish(file.as_ref(), address, start.parse()?),
         ["watch", file, address, start] => network::watch(file.as_ref(), address, start.parse()?),
         _ => bail!(
-            "usage: camera | camera-unplugged | speaker RATE | microphone RATE | record FILE | publish FILE ADDRESS START | watch FILE ADDRESS START"
+            "usage: camera | camera-unplugged | speaker RATE | microphone RATE | desktop-sound | record FILE | publish FILE ADDRESS START | watch FILE ADDRESS START"
         ),
     }
 }

@@ -171,6 +171,11 @@ fn until(micros: i64) -> Duration {
     Duration::from_micros(u64::try_from(i128::from(micros) - now as i128).unwrap_or(0))
 }
 
+/// A moment of the wall clock as the runtime's clock has it.
+fn clock(micros: i64) -> tokio::time::Instant {
+    tokio::time::Instant::now() + until(micros)
+}
+
 /// Publishes the recording at the pace it was made; `start` is seconds to shift it by.
 ///
 /// # Errors
@@ -188,19 +193,32 @@ pub fn publish(file: &Path, address: &str, start: i64) -> Result<String> {
         config.listen = vec![format!("/ip4/{address}/udp/4001/quic-v1").parse()?];
         config.reach = ReachConfig::off();
         let (node, mut events) = Node::start(config)?;
-        let drain = tokio::spawn(async move { while events.recv().await.is_some() {} });
+        let mut neighbours = 0;
         let count = recording.chunks.len();
         for chunk in recording.chunks {
             let header = &chunk.header;
             let ready = header.captured_micros + i64::from(header.duration_micros) + start * 1_000_000;
-            tokio::time::sleep(until(ready)).await;
+            let next = clock(ready);
+            while let Ok(event) = tokio::time::timeout_at(next, events.recv()).await {
+                if let NodeEvent::NeighboursChanged(now) = event.context("the node ended early")? {
+                    neighbours = now;
+                }
+            }
             node.publish(chunk)?;
         }
-        // The last chunks still have a lossy way to go.
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        // The last chunks still have a lossy way to go; the viewer leaves when it has them.
+        let left = async {
+            while neighbours > 0 {
+                match events.recv().await {
+                    Some(NodeEvent::NeighboursChanged(now)) => neighbours = now,
+                    Some(_) => {}
+                    None => return,
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), left).await.context("the viewer did not leave")?;
         let stats = node.stats();
         node.shutdown().await;
-        drain.await?;
         ensure!(stats.bytes_to_peers > 0, "nothing was sent: {stats:?}");
         Ok(format!("{count} chunks, {} bytes sent", stats.bytes_to_peers))
     })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cpal::traits::{DeviceTrait, StreamTrait};
-use cpal::{BufferSize, Data, FromSample, OutputCallbackInfo, Sample, SampleFormat, SupportedBufferSize};
+use cpal::{Data, FromSample, OutputCallbackInfo, Sample, SampleFormat};
 use parking_lot::Mutex;
 
 use crate::capture::output::OutputState;
@@ -14,8 +14,6 @@ use crate::capture::{CaptureProblem, ProblemKind};
 
 /// Longest delay that a device is believed to have.
 const MAX_DELAY: Duration = Duration::from_secs(2);
-/// Length of the buffer that is asked for: short enough for conversation, long enough for a busy machine.
-const BUFFER: Duration = Duration::from_millis(20);
 
 /// An open device.
 pub(crate) struct OpenOutput {
@@ -49,12 +47,7 @@ impl OpenOutput {
             channels: usize::from(config.channels.max(1)),
             state: state.clone(),
         };
-        // A device can refuse a size that it listed: a card that another program has open keeps that one's period.
-        let wanted =
-            cpal::StreamConfig { buffer_size: buffer_size(*supported.buffer_size(), config.sample_rate), ..config };
-        let own = cpal::StreamConfig { buffer_size: BufferSize::Default, ..config };
-        let stream = build(&device, wanted, format, callback())
-            .or_else(|_| build(&device, own, format, callback()))
+        let stream = sound::with_buffer_sizes(&supported, |config| build(&device, config, format, callback()))
             .map_err(|error| match error {
                 Some(error) => problem(error),
                 None => CaptureProblem::new(ProblemKind::Format, name.clone(), format!("sample format {format}")),
@@ -116,17 +109,6 @@ impl Callback {
     }
 }
 
-/// About [`BUFFER`], within what the device allows.
-fn buffer_size(supported: SupportedBufferSize, rate: u32) -> BufferSize {
-    match supported {
-        SupportedBufferSize::Range { min, max } if min <= max && max > 0 => {
-            let wanted = (f64::from(rate) * BUFFER.as_secs_f64()) as u32;
-            BufferSize::Fixed(wanted.clamp(min.max(1), max))
-        }
-        _ => BufferSize::Default,
-    }
-}
-
 /// The stream, or why not: nothing means a sample format that we do not speak.
 fn build(
     device: &cpal::Device,
@@ -157,19 +139,4 @@ fn build(
         }
     };
     device.build_output_stream_raw(config, format, data, on_error, Some(Duration::from_secs(3))).map_err(Some)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_buffer_is_short_but_legal() {
-        let size = |min, max, rate| buffer_size(SupportedBufferSize::Range { min, max }, rate);
-        assert_eq!(size(32, 8192, 48_000), BufferSize::Fixed(960));
-        assert_eq!(size(2048, 8192, 48_000), BufferSize::Fixed(2048));
-        assert_eq!(size(1, 256, 44_100), BufferSize::Fixed(256));
-        assert_eq!(size(0, 0, 48_000), BufferSize::Default);
-        assert_eq!(buffer_size(SupportedBufferSize::Unknown, 48_000), BufferSize::Default);
-    }
 }
