@@ -2,19 +2,22 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use wait_timeout::ChildExt;
 
-/// The path of one of our binaries, built beside this test.
+/// The path of one of our binaries, built beside this test or program.
 ///
 /// # Errors
 /// When it was not built: `cargo test` alone builds no other package's binaries.
 pub fn binary(name: &str) -> Result<PathBuf> {
-    let test = std::env::current_exe().context("a test has a path")?;
-    let folder = test.ancestors().nth(2).context("tests lie in PROFILE/deps")?;
+    let this = std::env::current_exe().context("a program has a path")?;
+    let folder = this.parent().context("a program lies in a folder")?;
+    // Tests lie in PROFILE/deps, programs in PROFILE itself.
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
     let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     if !path.exists() {
         bail!("{} is not there; build it first: cargo build --workspace --bins", path.display());
@@ -25,6 +28,8 @@ pub fn binary(name: &str) -> Result<PathBuf> {
 /// A child process that is killed and reaped when the value is dropped.
 pub struct Process {
     child: Child,
+    /// Kept open: some programs end when their input does.
+    input: Option<ChildStdin>,
     lines: Receiver<String>,
 }
 
@@ -34,7 +39,17 @@ impl Process {
     /// # Errors
     /// When the program cannot be started.
     pub fn start(command: &mut Command) -> Result<Self> {
-        let mut child = spawn(command.stdout(Stdio::piped()))?;
+        let mut child = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+        let stdout = child.stdout.take().context("stdout is piped")?;
+        Self::read(child, stdout)
+    }
+
+    /// The same for a program that ends in good order when its standard input closes, as it does in [`Process::wait`].
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn start_until_input_closes(command: &mut Command) -> Result<Self> {
+        let mut child = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
         let stdout = child.stdout.take().context("stdout is piped")?;
         Self::read(child, stdout)
     }
@@ -44,12 +59,12 @@ impl Process {
     /// # Errors
     /// When the program cannot be started.
     pub fn start_reading_stderr(command: &mut Command) -> Result<Self> {
-        let mut child = spawn(command.stdout(Stdio::null()).stderr(Stdio::piped()))?;
+        let mut child = spawn(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()))?;
         let stderr = child.stderr.take().context("stderr is piped")?;
         Self::read(child, stderr)
     }
 
-    fn read(child: Child, from: impl Read + Send + 'static) -> Result<Self> {
+    fn read(mut child: Child, from: impl Read + Send + 'static) -> Result<Self> {
         let (sender, lines) = sync_channel(4096);
         std::thread::Builder::new().name("child-lines".into()).spawn(move || {
             for line in BufReader::new(from).lines().map_while(Result::ok) {
@@ -58,7 +73,7 @@ impl Process {
                 }
             }
         })?;
-        Ok(Self { child, lines })
+        Ok(Self { input: child.stdin.take(), child, lines })
     }
 
     /// The next line of standard output.
@@ -78,11 +93,12 @@ impl Process {
         self.child.id()
     }
 
-    /// Waits for the end of the process.
+    /// Closes its standard input and waits for the end of the process.
     ///
     /// # Errors
     /// When it has not ended within `limit`; it is killed then.
     pub fn wait(mut self, limit: Duration) -> Result<ExitStatus> {
+        drop(self.input.take());
         wait_for_exit(&mut self.child, limit)
     }
 
@@ -106,7 +122,7 @@ impl Drop for Process {
 }
 
 fn spawn(command: &mut Command) -> Result<Child> {
-    command.stdin(Stdio::null()).spawn().with_context(|| format!("start {:?}", command.get_program()))
+    command.spawn().with_context(|| format!("start {:?}", command.get_program()))
 }
 
 /// Runs a command to its end and gives its status, standard output and standard error.
@@ -139,21 +155,13 @@ fn read_aside(name: &str, mut from: impl Read + Send + 'static) -> Result<std::t
     Ok(thread)
 }
 
-#[expect(clippy::disallowed_methods, reason = "real processes live in real time")]
 fn wait_for_exit(child: &mut Child, limit: Duration) -> Result<ExitStatus> {
-    let end = Instant::now() + limit;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        if Instant::now() >= end {
-            let _ = child.kill();
-            let _ = child.wait();
-            bail!("still running after {limit:?}");
-        }
-        // The standard library has no wait with a limit; this polls a process, it does not time anything.
-        std::thread::park_timeout(Duration::from_millis(20));
+    if let Some(status) = child.wait_timeout(limit)? {
+        return Ok(status);
     }
+    let _ = child.kill();
+    let _ = child.wait();
+    bail!("still running after {limit:?}");
 }
 
 /// The folder of the whole project.

@@ -3,12 +3,15 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use runnel_tests::demo::isolate;
 use runnel_tests::process::{Process, binary};
 
+/// Pictures a second of the broadcast.
+const FPS: u64 = 15;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A community of one server, a publisher and a viewer, each with a home of its own.
@@ -57,7 +60,7 @@ impl Stage {
         let mut command = self.runnel("publisher")?;
         command
             .args(["publish", "--server", &self.url(), "--channel", "outage", "--source", "test"])
-            .args(["--size", "320x180", "--fps", "15", "--bitrate", "300", "--encoder", "rav1e:fast"])
+            .args(["--size", "320x180", "--fps", &FPS.to_string(), "--bitrate", "300", "--encoder", "rav1e:fast"])
             .arg("--passphrase-file")
             .arg(self.path().join("passphrase"));
         let publisher = Process::start_reading_stderr(&mut command)?;
@@ -65,12 +68,52 @@ impl Stage {
         Ok(publisher)
     }
 
-    fn viewer(&self) -> Result<Process> {
-        let mut command = self.runnel("viewer")?;
+    fn watch(&self, name: &str) -> Result<Command> {
+        let mut command = self.runnel(name)?;
         command.args(["watch", "outage", "--server", &self.url(), "--headless", "--p2p", "assist"]);
-        let viewer = Process::start_reading_stderr(&mut command)?;
+        Ok(command)
+    }
+
+    /// A viewer who says in words what is seen.
+    fn viewer(&self) -> Result<Process> {
+        let viewer = Process::start_reading_stderr(&mut self.watch("viewer")?)?;
         await_line(&viewer, |line| line == "playing")?;
         Ok(viewer)
+    }
+
+    /// A viewer who tells twice a second how it goes.
+    fn counted_viewer(&self, name: &str) -> Result<Process> {
+        // Three seconds of delay: a busy machine is no stall, a show that is gone is one all the same.
+        let arguments = ["--lines", "--loopback", "--delay", "3000"];
+        let viewer = Process::start_until_input_closes(self.watch(name)?.args(arguments))?;
+        await_progress(&viewer, |seen| seen.frames > 0)?;
+        Ok(viewer)
+    }
+}
+
+/// How a viewer's watching goes.
+#[derive(Debug)]
+struct Progress {
+    state: String,
+    frames: u64,
+    stalls: u64,
+}
+
+/// Reads on until watching has come so far.
+fn await_progress(viewer: &Process, far_enough: impl Fn(&Progress) -> bool) -> Result<Progress> {
+    loop {
+        let line: serde_json::Value = serde_json::from_str(&viewer.line(PATIENCE)?)?;
+        if line["line"] != "watching" {
+            continue;
+        }
+        let seen = Progress {
+            state: line["state"].as_str().context("a state")?.to_owned(),
+            frames: line["frames"].as_u64().context("frames")?,
+            stalls: line["stalls"].as_u64().context("stalls")?,
+        };
+        if far_enough(&seen) {
+            return Ok(seen);
+        }
     }
 }
 
@@ -86,8 +129,16 @@ fn await_line(process: &Process, wanted: impl Fn(&str) -> bool) -> Result<String
     }
 }
 
+/// One broadcast at a time: two at once would measure the machine.
+static STAGE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    STAGE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn a_killed_publisher_is_told_and_its_return_continues_the_broadcast() -> Result<()> {
+    let _alone = alone();
     let stage = Stage::new()?;
     let _server = stage.server()?;
     let mut publisher = stage.publisher()?;
@@ -101,16 +152,25 @@ fn a_killed_publisher_is_told_and_its_return_continues_the_broadcast() -> Result
 
 #[test]
 fn a_server_that_is_gone_and_returns_is_found_again_by_everyone() -> Result<()> {
+    let _alone = alone();
     let stage = Stage::new()?;
     let mut server = stage.server()?;
     let publisher = stage.publisher()?;
-    let viewer = stage.viewer()?;
+    let viewer = stage.counted_viewer("viewer")?;
+    let before = await_progress(&viewer, |seen| seen.frames > 2 * FPS)?;
     server.kill()?;
     await_line(&publisher, |line| line.starts_with("the server does not answer"))?;
+    // Who watches gets the show from the broadcaster and does not notice.
+    let without = await_progress(&viewer, |seen| seen.frames > before.frames + 15 * FPS || seen.state != "playing")?;
+    assert_eq!((without.state.as_str(), without.stalls), ("playing", before.stalls), "{without:?}");
     let _server = stage.server()?;
     await_line(&publisher, |line| line.starts_with("live"))?;
     // Someone who was not there before finds the same broadcast under the same address.
-    let newcomer = stage.viewer()?;
-    drop((newcomer, viewer));
+    let newcomer = stage.counted_viewer("newcomer")?;
+    await_progress(&newcomer, |seen| seen.frames > 2 * FPS)?;
+    let after = await_progress(&viewer, |seen| seen.frames > without.frames + 5 * FPS || seen.state != "playing")?;
+    assert_eq!((after.state.as_str(), after.stalls), ("playing", before.stalls), "{after:?}");
+    assert!(newcomer.wait(PATIENCE)?.success(), "the newcomer ends in good order");
+    assert!(viewer.wait(PATIENCE)?.success(), "the viewer ends in good order");
     Ok(())
 }

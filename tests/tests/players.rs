@@ -81,8 +81,7 @@ fn chromium_plays_the_servers_stream_with_low_delay() -> Result<()> {
     let report = browser::play(&chromium, demo.playlist(), 5, LIMIT)?;
     assert!(report.errors.is_empty(), "{report:?}");
     assert!(report.played_seconds >= 5.0, "{report:?}");
-    // How many of the frames a software-drawn browser shows on a busy machine is not ours to gate.
-    assert!(report.frames > 0 && report.audio_bytes > 0, "{report:?}");
+    assert!(report.frames >= 100 && report.audio_bytes > 0, "{report:?}");
     assert_eq!((report.width, report.height), (640, 360), "{report:?}");
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::process::{Process, binary};
 pub(super) fn idle_server(table: &mut Table) -> Result<()> {
     let home = tempfile::tempdir()?;
     let config = home.path().join("server.toml");
-    std::fs::write(&config, format!("listen = \"127.0.0.1:0\"\ndata = {:?}\n", home.path().join("data")))?;
+    std::fs::write(&config, format!("data = {:?}\n[server]\nlisten = \"127.0.0.1:0\"\n", home.path().join("data")))?;
     let server = Process::start(
         Command::new(binary("backend-lite")?).arg("serve").arg("--config").arg(&config).stderr(Stdio::null()),
     )?;
