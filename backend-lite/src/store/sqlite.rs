@@ -37,8 +37,7 @@ impl Store {
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options.clone())
-            .await
-            .map_err(database)?;
+            .await?;
         sqlx::migrate!("./migrations").run(&writes).await?;
         let reads = SqlitePoolOptions::new()
             .max_connections(2)
@@ -50,7 +49,8 @@ impl Store {
 
     /// Whether the database answers.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.reads).await.map(drop).map_err(database)
+        sqlx::query("SELECT 1").execute(&self.reads).await?;
+        Ok(())
     }
 
     /// Closes all connections; what was committed is on disk.
@@ -61,17 +61,19 @@ impl Store {
 
     /// Begins a transaction that holds the write lock from the start, so that it cannot fail half-way as busy.
     async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.writes.begin_with("BEGIN IMMEDIATE").await.map_err(database)
+        Ok(self.writes.begin_with("BEGIN IMMEDIATE").await?)
     }
 }
 
-fn database(error: sqlx::Error) -> StoreError {
-    match &error {
-        sqlx::Error::RowNotFound => StoreError::NotFound,
-        sqlx::Error::Database(inner) if inner.is_unique_violation() => StoreError::Taken,
-        // SQLITE_FULL.
-        sqlx::Error::Database(inner) if inner.code().as_deref() == Some("13") => StoreError::DiskFull,
-        _ => StoreError::Database(error),
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::RowNotFound => Self::NotFound,
+            sqlx::Error::Database(inner) if inner.is_unique_violation() => Self::Taken,
+            // SQLITE_FULL.
+            sqlx::Error::Database(inner) if inner.code().as_deref() == Some("13") => Self::DiskFull,
+            _ => Self::Database(error),
+        }
     }
 }
 

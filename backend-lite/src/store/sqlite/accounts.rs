@@ -4,15 +4,15 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::super::{AccountRow, Sanction, StoreError};
-use super::{Store, database, role, role_name, signed, unsigned};
+use super::{Store, role, role_name, signed, unsigned};
 use crate::api::{AccountId, Role};
 
 fn account(row: &SqliteRow) -> Result<AccountRow, StoreError> {
     Ok(AccountRow {
-        id: AccountId(unsigned(row.try_get("id").map_err(database)?)),
-        name: row.try_get("name").map_err(database)?,
-        role: role(row.try_get("role").map_err(database)?)?,
-        password: row.try_get("password").map_err(database)?,
+        id: AccountId(unsigned(row.try_get("id")?)),
+        name: row.try_get("name")?,
+        role: role(row.try_get("role")?)?,
+        password: row.try_get("password")?,
     })
 }
 
@@ -28,9 +28,8 @@ impl Store {
             .bind(&account.password)
             .bind(now)
             .execute(&mut *write)
-            .await
-            .map_err(database)?;
-        write.commit().await.map_err(database)
+            .await?;
+        Ok(write.commit().await?)
     }
 
     /// Finds an account by its folded name.
@@ -38,8 +37,7 @@ impl Store {
         let row = sqlx::query("SELECT id, name, role, password FROM accounts WHERE name_key = ?")
             .bind(name_key)
             .fetch_optional(&self.reads)
-            .await
-            .map_err(database)?;
+            .await?;
         row.as_ref().map(account).transpose()
     }
 
@@ -48,18 +46,16 @@ impl Store {
         let row = sqlx::query("SELECT id, name, role, password FROM accounts WHERE id = ?")
             .bind(signed(id.0))
             .fetch_optional(&self.reads)
-            .await
-            .map_err(database)?;
+            .await?;
         row.as_ref().map(account).transpose()
     }
 
     /// Whether there is an admin yet.
     pub(crate) async fn has_admin(&self) -> Result<bool, StoreError> {
-        sqlx::query_scalar::<_, i64>("SELECT EXISTS (SELECT 1 FROM accounts WHERE role = 'admin')")
+        let found: i64 = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM accounts WHERE role = 'admin')")
             .fetch_one(&self.reads)
-            .await
-            .map(|found| found != 0)
-            .map_err(database)
+            .await?;
+        Ok(found != 0)
     }
 
     /// Changes an account's role.
@@ -69,9 +65,8 @@ impl Store {
             .bind(role_name(role))
             .bind(signed(id.0))
             .execute(&mut *write)
-            .await
-            .map_err(database)?;
-        write.commit().await.map_err(database)?;
+            .await?;
+        write.commit().await?;
         if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
 
@@ -90,9 +85,8 @@ impl Store {
             .bind(now)
             .bind(expires)
             .execute(&mut *write)
-            .await
-            .map_err(database)?;
-        write.commit().await.map_err(database)
+            .await?;
+        Ok(write.commit().await?)
     }
 
     /// Whose unexpired session this is, and until when.
@@ -104,20 +98,15 @@ impl Store {
         .bind(&hash[..])
         .bind(now)
         .fetch_optional(&self.reads)
-        .await
-        .map_err(database)?;
-        row.map(|row| Ok((account(&row)?, row.try_get("expires").map_err(database)?))).transpose()
+        .await?;
+        row.map(|row| Ok((account(&row)?, row.try_get("expires")?))).transpose()
     }
 
     /// Ends one session.
     pub(crate) async fn remove_session(&self, hash: &[u8; 32]) -> Result<(), StoreError> {
         let mut write = self.write().await?;
-        sqlx::query("DELETE FROM sessions WHERE hash = ?")
-            .bind(&hash[..])
-            .execute(&mut *write)
-            .await
-            .map_err(database)?;
-        write.commit().await.map_err(database)
+        sqlx::query("DELETE FROM sessions WHERE hash = ?").bind(&hash[..]).execute(&mut *write).await?;
+        Ok(write.commit().await?)
     }
 
     /// Bans an account and ends its sessions, both or neither.
@@ -136,25 +125,17 @@ impl Store {
             .bind(signed(by.0))
             .bind(now)
             .execute(&mut *write)
-            .await
-            .map_err(database)?;
-        sqlx::query("DELETE FROM sessions WHERE account = ?")
-            .bind(signed(account.0))
-            .execute(&mut *write)
-            .await
-            .map_err(database)?;
-        write.commit().await.map_err(database)
+            .await?;
+        sqlx::query("DELETE FROM sessions WHERE account = ?").bind(signed(account.0)).execute(&mut *write).await?;
+        Ok(write.commit().await?)
     }
 
     /// Lifts a ban; tells whether there was one.
     pub(crate) async fn unban(&self, account: AccountId) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
-        let done = sqlx::query("DELETE FROM bans WHERE account = ?")
-            .bind(signed(account.0))
-            .execute(&mut *write)
-            .await
-            .map_err(database)?;
-        write.commit().await.map_err(database)?;
+        let done =
+            sqlx::query("DELETE FROM bans WHERE account = ?").bind(signed(account.0)).execute(&mut *write).await?;
+        write.commit().await?;
         Ok(done.rows_affected() > 0)
     }
 
@@ -164,15 +145,8 @@ impl Store {
             .bind(signed(account.0))
             .bind(now)
             .fetch_optional(&self.reads)
-            .await
-            .map_err(database)?;
-        row.map(|row| {
-            Ok(Sanction {
-                until: row.try_get("until").map_err(database)?,
-                reason: row.try_get("reason").map_err(database)?,
-            })
-        })
-        .transpose()
+            .await?;
+        row.map(|row| Ok(Sanction { until: row.try_get("until")?, reason: row.try_get("reason")? })).transpose()
     }
 
     /// Removes what has run out: sessions, bans, mutes, guests without a session, old messages.
@@ -190,8 +164,8 @@ impl Store {
             ),
             ("DELETE FROM messages WHERE at_millis <= ?", messages_before_millis),
         ] {
-            sqlx::query(sql).bind(bound).execute(&mut *write).await.map_err(database)?;
+            sqlx::query(sql).bind(bound).execute(&mut *write).await?;
         }
-        write.commit().await.map_err(database)
+        Ok(write.commit().await?)
     }
 }

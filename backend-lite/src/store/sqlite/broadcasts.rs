@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::super::{BroadcastRow, EpochRow, StoreError};
 use super::channels::channel_id;
-use super::{Store, database, signed, unsigned};
+use super::{Store, signed, unsigned};
 use crate::api::{AccountId, BroadcastState, Visibility};
 
 fn state_name(state: BroadcastState) -> &'static str {
@@ -55,22 +55,21 @@ fn broadcast_id(bytes: &[u8]) -> Result<BroadcastId, StoreError> {
 }
 
 fn broadcast(row: &SqliteRow) -> Result<BroadcastRow, StoreError> {
-    let get = |error| database(error);
     Ok(BroadcastRow {
-        id: broadcast_id(row.try_get("id").map_err(get)?)?,
-        channel: channel_id(row.try_get("channel").map_err(get)?)?,
-        channel_name: row.try_get("channel_name").map_err(get)?,
-        owner: AccountId(unsigned(row.try_get("owner").map_err(get)?)),
-        title: row.try_get("title").map_err(get)?,
-        category: row.try_get("category").map_err(get)?,
-        language: row.try_get("language").map_err(get)?,
-        visibility: visibility(row.try_get("visibility").map_err(get)?)?,
-        mature: row.try_get("mature").map_err(get)?,
-        allow_replay: row.try_get("allow_replay").map_err(get)?,
-        allow_clips: row.try_get("allow_clips").map_err(get)?,
-        state: state(row.try_get("state").map_err(get)?)?,
-        started: row.try_get("started").map_err(get)?,
-        ended: row.try_get("ended").map_err(get)?,
+        id: broadcast_id(row.try_get("id")?)?,
+        channel: channel_id(row.try_get("channel")?)?,
+        channel_name: row.try_get("channel_name")?,
+        owner: AccountId(unsigned(row.try_get("owner")?)),
+        title: row.try_get("title")?,
+        category: row.try_get("category")?,
+        language: row.try_get("language")?,
+        visibility: visibility(row.try_get("visibility")?)?,
+        mature: row.try_get("mature")?,
+        allow_replay: row.try_get("allow_replay")?,
+        allow_clips: row.try_get("allow_clips")?,
+        state: state(row.try_get("state")?)?,
+        started: row.try_get("started")?,
+        ended: row.try_get("ended")?,
     })
 }
 
@@ -95,9 +94,8 @@ impl Store {
         .bind(row.started)
         .bind(row.ended)
         .execute(&mut *write)
-        .await
-        .map_err(database)?;
-        write.commit().await.map_err(database)
+        .await?;
+        Ok(write.commit().await?)
     }
 
     /// Writes everything about a broadcast that may change.
@@ -118,9 +116,8 @@ impl Store {
         .bind(row.ended)
         .bind(&row.id.0[..])
         .execute(&mut *write)
-        .await
-        .map_err(database)?;
-        write.commit().await.map_err(database)
+        .await?;
+        Ok(write.commit().await?)
     }
 
     /// Finds a broadcast.
@@ -131,8 +128,7 @@ impl Store {
         )
         .bind(&id.0[..])
         .fetch_optional(&self.reads)
-        .await
-        .map_err(database)?;
+        .await?;
         row.as_ref().map(broadcast).transpose()
     }
 
@@ -145,8 +141,7 @@ impl Store {
         )
         .bind(since)
         .fetch_all(&self.reads)
-        .await
-        .map_err(database)?;
+        .await?;
         rows.iter().map(broadcast).collect()
     }
 
@@ -161,9 +156,8 @@ impl Store {
         .bind(&broadcast.0[..])
         .bind(now)
         .fetch_one(&mut *write)
-        .await
-        .map_err(database)?;
-        write.commit().await.map_err(database)?;
+        .await?;
+        write.commit().await?;
         Ok(unsigned(epoch))
     }
 
@@ -173,9 +167,8 @@ impl Store {
         let fence: i64 = sqlx::query_scalar("UPDATE epochs SET fence = fence + 1 WHERE epoch = ? RETURNING fence")
             .bind(signed(epoch))
             .fetch_one(&mut *write)
-            .await
-            .map_err(database)?;
-        write.commit().await.map_err(database)?;
+            .await?;
+        write.commit().await?;
         Ok(unsigned(fence))
     }
 
@@ -187,9 +180,8 @@ impl Store {
             .bind(version)
             .bind(bytes)
             .execute(&mut *write)
-            .await
-            .map_err(database)?;
-        write.commit().await.map_err(database)
+            .await?;
+        Ok(write.commit().await?)
     }
 
     /// The newest epoch of a broadcast, with its manifests.
@@ -197,20 +189,18 @@ impl Store {
         let row = sqlx::query("SELECT epoch, fence FROM epochs WHERE broadcast = ? ORDER BY epoch DESC LIMIT 1")
             .bind(&broadcast.0[..])
             .fetch_optional(&self.reads)
-            .await
-            .map_err(database)?;
+            .await?;
         let Some(row) = row else { return Ok(None) };
-        let epoch: i64 = row.try_get("epoch").map_err(database)?;
+        let epoch: i64 = row.try_get("epoch")?;
         let manifests: Vec<Vec<u8>> =
             sqlx::query_scalar("SELECT bytes FROM manifests WHERE epoch = ? ORDER BY version")
                 .bind(epoch)
                 .fetch_all(&self.reads)
-                .await
-                .map_err(database)?;
+                .await?;
         Ok(Some(EpochRow {
             epoch: unsigned(epoch),
             broadcast,
-            fence: unsigned(row.try_get("fence").map_err(database)?),
+            fence: unsigned(row.try_get("fence")?),
             manifests: manifests.into_iter().map(Bytes::from).collect(),
         }))
     }
@@ -222,8 +212,7 @@ impl Store {
              WHERE state IN ('waiting', 'live', 'stopped') OR (allow_replay AND state = 'ended')",
         )
         .fetch_all(&self.reads)
-        .await
-        .map_err(database)?;
+        .await?;
         Ok(epochs.into_iter().map(unsigned).collect())
     }
 
@@ -241,8 +230,7 @@ impl Store {
             .bind(now)
             .bind(&broadcast.0[..])
             .execute(&mut *write)
-            .await
-            .map_err(database)?;
+            .await?;
         sqlx::query(
             "INSERT OR IGNORE INTO revocations (broadcast, bytes, revoked_by, reason, created) VALUES (?, ?, ?, ?, ?)",
         )
@@ -252,18 +240,16 @@ impl Store {
         .bind(reason)
         .bind(now)
         .execute(&mut *write)
-        .await
-        .map_err(database)?;
-        write.commit().await.map_err(database)
+        .await?;
+        Ok(write.commit().await?)
     }
 
     /// The revocation of a broadcast that was taken down.
     pub(crate) async fn revocation(&self, broadcast: BroadcastId) -> Result<Option<Bytes>, StoreError> {
-        sqlx::query_scalar::<_, Vec<u8>>("SELECT bytes FROM revocations WHERE broadcast = ?")
+        let found = sqlx::query_scalar::<_, Vec<u8>>("SELECT bytes FROM revocations WHERE broadcast = ?")
             .bind(&broadcast.0[..])
             .fetch_optional(&self.reads)
-            .await
-            .map(|found| found.map(Bytes::from))
-            .map_err(database)
+            .await?;
+        Ok(found.map(Bytes::from))
     }
 }

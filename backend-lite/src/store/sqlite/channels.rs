@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::super::{ChannelRow, StoreError};
-use super::{Store, database, signed, unsigned};
+use super::{Store, signed, unsigned};
 use crate::api::AccountId;
 
 pub(super) fn channel_id(bytes: &[u8]) -> Result<ChannelId, StoreError> {
@@ -25,8 +25,7 @@ impl Store {
         let owned: i64 = sqlx::query_scalar("SELECT count(*) FROM channels WHERE owner = ?")
             .bind(signed(channel.owner.0))
             .fetch_one(&mut *write)
-            .await
-            .map_err(database)?;
+            .await?;
         if owned >= i64::from(most) {
             return Ok(false);
         }
@@ -38,9 +37,8 @@ impl Store {
             .bind(signed(channel.owner.0))
             .bind(now)
             .execute(&mut *write)
-            .await
-            .map_err(database)?;
-        write.commit().await.map_err(database)?;
+            .await?;
+        write.commit().await?;
         Ok(true)
     }
 
@@ -49,8 +47,7 @@ impl Store {
         let row = sqlx::query("SELECT id, name, title, owner FROM channels WHERE id = ?")
             .bind(&id.0[..])
             .fetch_optional(&self.reads)
-            .await
-            .map_err(database)?;
+            .await?;
         self.with_keys(row).await
     }
 
@@ -59,8 +56,7 @@ impl Store {
         let row = sqlx::query("SELECT id, name, title, owner FROM channels WHERE name_key = ?")
             .bind(name_key)
             .fetch_optional(&self.reads)
-            .await
-            .map_err(database)?;
+            .await?;
         self.with_keys(row).await
     }
 
@@ -69,8 +65,7 @@ impl Store {
         let rows = sqlx::query("SELECT id, name, title, owner FROM channels WHERE owner = ? ORDER BY created, name")
             .bind(signed(owner.0))
             .fetch_all(&self.reads)
-            .await
-            .map_err(database)?;
+            .await?;
         let mut channels = Vec::with_capacity(rows.len());
         for row in rows {
             channels.extend(self.with_keys(Some(row)).await?);
@@ -86,17 +81,15 @@ impl Store {
             .bind(&key.0[..])
             .bind(now)
             .execute(&mut *write)
-            .await
-            .map_err(database)?;
+            .await?;
         let good: i64 = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM channel_keys WHERE channel = ? AND key = ? AND revoked IS NULL)",
         )
         .bind(&channel.0[..])
         .bind(&key.0[..])
         .fetch_one(&mut *write)
-        .await
-        .map_err(database)?;
-        write.commit().await.map_err(database)?;
+        .await?;
+        write.commit().await?;
         Ok(good != 0)
     }
 
@@ -108,27 +101,25 @@ impl Store {
             .bind(&channel.0[..])
             .bind(&key.0[..])
             .execute(&mut *write)
-            .await
-            .map_err(database)?;
-        write.commit().await.map_err(database)?;
+            .await?;
+        write.commit().await?;
         Ok(done.rows_affected() > 0)
     }
 
     async fn with_keys(&self, row: Option<SqliteRow>) -> Result<Option<ChannelRow>, StoreError> {
         let Some(row) = row else { return Ok(None) };
-        let id = channel_id(row.try_get("id").map_err(database)?)?;
+        let id = channel_id(row.try_get("id")?)?;
         let keys: Vec<Vec<u8>> = sqlx::query_scalar(
             "SELECT key FROM channel_keys WHERE channel = ? AND revoked IS NULL ORDER BY added, key",
         )
         .bind(&id.0[..])
         .fetch_all(&self.reads)
-        .await
-        .map_err(database)?;
+        .await?;
         Ok(Some(ChannelRow {
             id,
-            name: row.try_get("name").map_err(database)?,
-            title: row.try_get("title").map_err(database)?,
-            owner: AccountId(unsigned(row.try_get("owner").map_err(database)?)),
+            name: row.try_get("name")?,
+            title: row.try_get("title")?,
+            owner: AccountId(unsigned(row.try_get("owner")?)),
             keys: keys.iter().filter_map(|key| PublicKey::from_slice(key)).collect(),
         }))
     }

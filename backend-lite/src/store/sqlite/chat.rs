@@ -6,17 +6,17 @@ use sqlx::sqlite::SqliteRow;
 
 use super::super::{MessageRow, Sanction, StoreError};
 use super::channels::channel_id;
-use super::{Store, database, signed, unsigned};
+use super::{Store, signed, unsigned};
 use crate::api::{AccountId, MessageId};
 
 fn message(row: &SqliteRow) -> Result<MessageRow, StoreError> {
     Ok(MessageRow {
-        id: MessageId(unsigned(row.try_get("id").map_err(database)?)),
-        channel: channel_id(row.try_get("channel").map_err(database)?)?,
-        author: AccountId(unsigned(row.try_get("author").map_err(database)?)),
-        author_name: row.try_get("author_name").map_err(database)?,
-        text: row.try_get("text").map_err(database)?,
-        at_millis: row.try_get("at_millis").map_err(database)?,
+        id: MessageId(unsigned(row.try_get("id")?)),
+        channel: channel_id(row.try_get("channel")?)?,
+        author: AccountId(unsigned(row.try_get("author")?)),
+        author_name: row.try_get("author_name")?,
+        text: row.try_get("text")?,
+        at_millis: row.try_get("at_millis")?,
     })
 }
 
@@ -36,10 +36,9 @@ impl Store {
             .bind(&message.text)
             .bind(message.at_millis)
             .execute(&mut *write)
-            .await
-            .map_err(database)?;
+            .await?;
         }
-        write.commit().await.map_err(database)
+        Ok(write.commit().await?)
     }
 
     /// The newest messages of a channel, oldest first.
@@ -51,8 +50,7 @@ impl Store {
         .bind(&channel.0[..])
         .bind(i64::try_from(most).unwrap_or(i64::MAX))
         .fetch_all(&self.reads)
-        .await
-        .map_err(database)?;
+        .await?;
         rows.iter().rev().map(message).collect()
     }
 
@@ -64,8 +62,7 @@ impl Store {
         )
         .bind(signed(id.0))
         .fetch_optional(&self.reads)
-        .await
-        .map_err(database)?;
+        .await?;
         row.as_ref().map(message).transpose()
     }
 
@@ -76,9 +73,8 @@ impl Store {
             .bind(signed(by.0))
             .bind(signed(id.0))
             .execute(&mut *write)
-            .await
-            .map_err(database)?;
-        write.commit().await.map_err(database)
+            .await?;
+        Ok(write.commit().await?)
     }
 
     /// Mutes an account in a channel.
@@ -101,9 +97,8 @@ impl Store {
         .bind(signed(by.0))
         .bind(now)
         .execute(&mut *write)
-        .await
-        .map_err(database)?;
-        write.commit().await.map_err(database)
+        .await?;
+        Ok(write.commit().await?)
     }
 
     /// Lifts a mute; tells whether there was one.
@@ -113,9 +108,8 @@ impl Store {
             .bind(&channel.0[..])
             .bind(signed(account.0))
             .execute(&mut *write)
-            .await
-            .map_err(database)?;
-        write.commit().await.map_err(database)?;
+            .await?;
+        write.commit().await?;
         Ok(done.rows_affected() > 0)
     }
 
@@ -129,12 +123,11 @@ impl Store {
             .bind(&channel.0[..])
             .bind(now)
             .fetch_all(&self.reads)
-            .await
-            .map_err(database)?;
+            .await?;
         rows.iter()
             .map(|row| {
-                let account = AccountId(unsigned(row.try_get("account").map_err(database)?));
-                Ok((account, row.try_get("until").map_err(database)?))
+                let account = AccountId(unsigned(row.try_get("account")?));
+                Ok((account, row.try_get("until")?))
             })
             .collect()
     }
