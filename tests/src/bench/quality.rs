@@ -42,9 +42,11 @@ fn measure(table: &mut Table, name: &'static str, encoder: &str, fps: u32, least
     let home = tempfile::tempdir()?;
     let recording = home.path().join("recording.mp4");
     let report = publish(&home, &clip, encoder, fps, &recording)?;
-    let captured = report["frames_captured"].as_f64().context("frames are counted")?;
-    let dropped: f64 =
-        report["dropped"].as_object().map_or(0.0, |stages| stages.values().filter_map(serde_json::Value::as_f64).sum());
+    let publisher = &report["publisher"];
+    let captured = publisher["frames_captured"].as_f64().context("frames are counted")?;
+    let dropped: f64 = publisher["dropped"]
+        .as_object()
+        .map_or(0.0, |stages| stages.values().filter_map(serde_json::Value::as_f64).sum());
     let used = report.pointer("/encoder/name").and_then(serde_json::Value::as_str).unwrap_or("?");
     table.add(name, format!("frames dropped, share ({used})"), dropped / captured.max(1.0), Bound::Most(0.01));
     let (measure, value) = compare(&clip, &recording, fps)?;
