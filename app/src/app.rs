@@ -7,7 +7,7 @@ use runnel_media::format::WallClock;
 use tokio::sync::mpsc;
 
 use crate::command::Command;
-use crate::state::{AppState, Event, Notice, Problem, SettingsView};
+use crate::state::{AppState, Event, Notice, Problem, SettingChange, SettingsView};
 use crate::theme::install_fonts;
 use crate::ui::{Clock, Page, Shell};
 use crate::widget::Screen;
@@ -41,9 +41,10 @@ impl App {
     pub fn new(cc: &eframe::CreationContext<'_>, settings: SettingsView, link: Link) -> Self {
         install_fonts(&cc.egui_ctx);
         let screen = Screen::new(cc.wgpu_render_state.as_ref().map(|state| state.target_format));
-        let mut shell = Shell::new(&settings, screen, system_locale());
+        let mut shell = Shell::new(&settings, screen, sys_locale::get_locale());
         shell.dress(&cc.egui_ctx, &settings);
-        let state = AppState { settings, ..AppState::default() };
+        let mut state = AppState { settings, ..AppState::default() };
+        (state.studio.source, state.studio.sound) = (state.settings.source.clone(), state.settings.sound.clone());
         Self { shell, state, link, closing: None, confirmed: false }
     }
 
@@ -76,11 +77,18 @@ impl App {
             // In force at once; the engine saves it and answers only where it had to correct it.
             Command::Change(change) => {
                 self.state.settings.change(change.clone());
+                let settings = &self.state.settings;
+                match change {
+                    SettingChange::Source(source) => self.state.studio.source = source.clone(),
+                    SettingChange::Sound(_) => self.state.studio.sound = settings.sound.clone(),
+                    _ => {}
+                }
             }
             Command::SetGain(gain) => self.state.studio.gain_db = *gain,
             Command::MuteSound(muted) => self.state.studio.muted = *muted,
             Command::SetSource { source, sound } => {
                 (self.state.studio.source, self.state.studio.sound) = (source.clone(), sound.clone());
+                self.state.settings.remember(source, sound);
             }
             Command::Quit => {
                 self.confirmed = true;
@@ -148,11 +156,6 @@ fn read_clock() -> Clock {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let wall = WallClock::from_micros(i64::try_from(wall.as_micros()).unwrap_or(i64::MAX));
     Clock { now: Instant::now(), wall }
-}
-
-/// The system's language, where it says so.
-fn system_locale() -> Option<String> {
-    ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }
 
 /// Opens the window and stays until it is closed.

@@ -10,7 +10,7 @@ use self::lanes::Lanes;
 
 mod lanes;
 
-/// How long a comment takes from edge to edge.
+/// How long a comment takes from edge to edge at the usual speed.
 pub const LIFE: Duration = Duration::from_secs(8);
 /// Comments that wait for a lane at one time.
 pub const MAX_WAITING: usize = 100;
@@ -44,13 +44,16 @@ pub struct Flying {
     /// Its width, as measured.
     pub width: f32,
     start: Duration,
+    /// How long it takes from edge to edge.
+    life: Duration,
 }
 
 /// The comments over one picture.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Barrage {
     lanes: Lanes,
     stage: f32,
+    life: Duration,
     waiting: VecDeque<Waiting>,
     flying: Vec<Flying>,
     // Time on this stage: it stands still while the picture does.
@@ -59,11 +62,31 @@ pub struct Barrage {
     left_out: u64,
 }
 
+impl Default for Barrage {
+    fn default() -> Self {
+        Self {
+            lanes: Lanes::default(),
+            stage: 0.0,
+            life: LIFE,
+            waiting: VecDeque::new(),
+            flying: Vec::new(),
+            time: Duration::ZERO,
+            last: None,
+            left_out: 0,
+        }
+    }
+}
+
 impl Barrage {
     /// Sets the width of the picture and how many lanes fit over it.
     pub fn set_stage(&mut self, width: f32, lanes: usize) {
         self.stage = width.max(1.0);
         self.lanes.resize(lanes);
+    }
+
+    /// Sets how fast comments fly from now on, relative to [`LIFE`]; those on their way keep their pace.
+    pub fn set_speed(&mut self, speed: f32) {
+        self.life = LIFE.div_f32(speed.clamp(0.1, 10.0));
     }
 
     /// A comment came.
@@ -94,7 +117,7 @@ impl Barrage {
             self.time += step;
         }
         let time = self.time;
-        self.flying.retain(|comment| time < comment.start + LIFE);
+        self.flying.retain(|comment| time < comment.start + comment.life);
         let before = self.waiting.len();
         self.waiting.retain(|waiting| time <= waiting.since + PATIENCE);
         self.left_out += (before - self.waiting.len()) as u64;
@@ -113,12 +136,15 @@ impl Barrage {
             let text =
                 if waiting.times > 1 { format!("{} ×{}", waiting.text, waiting.times) } else { waiting.text.clone() };
             let width = measure(&text).max(1.0);
-            let lane = match self.lanes.admit(self.time, self.stage, width) {
-                None if waiting.own => self.lanes.force(self.time, self.stage, width),
+            let lane = match self.lanes.admit(self.time, self.life, self.stage, width) {
+                None if waiting.own => self.lanes.force(self.time, self.life, self.stage, width),
                 lane => lane,
             };
             match lane {
-                Some(lane) => self.flying.push(Flying { text, own: waiting.own, lane, width, start: self.time }),
+                Some(lane) => {
+                    let (start, life) = (self.time, self.life);
+                    self.flying.push(Flying { text, own: waiting.own, lane, width, start, life });
+                }
                 None => kept.push_back(waiting),
             }
         }
@@ -135,7 +161,7 @@ impl Barrage {
     /// The comments on their way and where the left edge of each is, from the picture's left edge.
     pub fn flying(&self) -> impl Iterator<Item = (f32, &Flying)> {
         self.flying.iter().map(|comment| {
-            let share = self.time.saturating_sub(comment.start).as_secs_f32() / LIFE.as_secs_f32();
+            let share = self.time.saturating_sub(comment.start).as_secs_f32() / comment.life.as_secs_f32();
             (self.stage - (self.stage + comment.width) * share, comment)
         })
     }

@@ -86,9 +86,11 @@ pub enum Command {
     },
     /// Look for cameras, microphones and windows again.
     FindDevices,
-    /// Open the studio's preview with the source and sound chosen there, if it is not open.
+    /// Look for windows again, which is quick.
+    FindWindows,
+    /// Open the preview of the chosen source and sound, if it is not open.
     OpenPreview,
-    /// Close the studio's preview, unless on air.
+    /// Close that preview, unless on air.
     ClosePreview,
     /// Take pictures and sound from elsewhere, also while live.
     SetSource {

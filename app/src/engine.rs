@@ -6,6 +6,7 @@
 mod chat;
 mod communities;
 mod outlet;
+mod preferences;
 mod problem;
 mod reports;
 mod studio;
@@ -21,11 +22,13 @@ use crate::cli::gui::Open;
 use crate::command::Command;
 use crate::keys::Keys;
 use crate::paths::Paths;
+use crate::session::clock;
 use crate::settings::{Settings, SettingsFile};
-use crate::state::{CommunityId, Event, Notice, Problem, SettingChange};
+use crate::state::{CommunityId, Event, Notice, Problem};
 
 use communities::Communities;
 use outlet::Outlet;
+use preferences::Unsaved;
 use studio::Studio;
 use viewing::Viewing;
 
@@ -33,6 +36,8 @@ use viewing::Viewing;
 const QUEUE: usize = 256;
 /// How often telemetry is reported.
 const TICK: Duration = Duration::from_millis(250);
+/// How often the level of one's sound is reported while its meter is seen.
+const METER: Duration = Duration::from_millis(50);
 /// How long ending everything may take before the window closes all the same.
 const LAST_WORDS: Duration = Duration::from_secs(4);
 
@@ -85,6 +90,7 @@ impl Engine {
 struct Core {
     paths: Paths,
     settings: SettingsFile<Settings>,
+    unsaved: Unsaved,
     outlet: Outlet,
     tell: Tell,
     news: mpsc::Receiver<News>,
@@ -105,6 +111,7 @@ impl Core {
             studio: Studio::new(settings.get()),
             paths,
             settings,
+            unsaved: Unsaved::default(),
             outlet,
             tell,
             news,
@@ -118,6 +125,8 @@ impl Core {
         self.begin(open);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut meter = tokio::time::interval(METER);
+        meter.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let signalled = crate::cli::child::interrupted();
         tokio::pin!(signalled);
         let mut told_to_end = false;
@@ -133,6 +142,8 @@ impl Core {
                 },
                 Some(news) = self.news.recv() => self.take(news).await,
                 _ = tick.tick() => self.tick().await,
+                _ = meter.tick(), if self.studio.is_metered() => self.tell_level(),
+                () = clock::sleep_until(self.unsaved.due()) => self.write_settings(),
             }
             self.outlet.flush();
         }
@@ -155,6 +166,7 @@ impl Core {
     }
 
     async fn end(&mut self) {
+        self.write_settings();
         self.viewing.close().await;
         self.studio.close().await;
         self.communities.close().await;
@@ -196,11 +208,12 @@ impl Core {
             Command::SendChat { community, channel, text } => self.send_chat(&community, &channel, text),
             Command::DeleteMessage { community, message } => self.delete_message(&community, &message),
             Command::FindDevices => self.find_devices(),
+            Command::FindWindows => self.find_windows(),
             Command::OpenPreview => self.open_preview(),
             Command::ClosePreview => self.close_preview(),
             Command::SetSource { source, sound } => self.set_source(source, sound),
             Command::ChooseFile => self.choose_file(),
-            Command::SetGain(decibels) => self.studio.set_gain(decibels),
+            Command::SetGain(decibels) => self.set_gain(decibels),
             Command::MuteSound(muted) => self.studio.set_muted(muted),
             Command::GoLive { community, title } => self.go_live(community, title),
             Command::SetTitle(title) => self.studio.set_title(title),
@@ -210,27 +223,6 @@ impl Core {
             Command::RevokeKey => self.revoke_key(),
             // The app does it itself; and quitting ends the loop.
             Command::DismissToast(_) | Command::Quit => {}
-        }
-    }
-
-    /// Puts a new value of a setting in force and saves it.
-    fn change(&mut self, change: SettingChange) {
-        let mut view = self.settings.get().view();
-        view.change(change.clone());
-        let changed = self.settings.get().with_view(&view);
-        let corrected = changed.view() != view;
-        self.save(changed);
-        if corrected {
-            self.outlet.emit(Event::Settings(Box::new(self.settings.get().view())));
-        }
-        self.viewing.settings_changed(self.settings.get(), &change);
-        self.studio.settings_changed(self.settings.get());
-    }
-
-    fn save(&mut self, settings: Settings) {
-        if let Err(error) = self.settings.set(settings) {
-            tracing::warn!(%error, "the settings could not be saved");
-            self.outlet.emit(Event::Notice(Notice::Problem(Problem::SettingsNotSaved)));
         }
     }
 

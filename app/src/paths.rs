@@ -79,6 +79,11 @@ impl Paths {
         self.cache.join("encoders.json")
     }
 
+    /// What the desktop allowed to capture without asking again.
+    pub fn grants(&self) -> PathBuf {
+        self.data.join("grants")
+    }
+
     /// Where screenshots go.
     pub fn pictures(&self) -> &Path {
         &self.pictures

@@ -124,11 +124,17 @@ pub struct Barrage {
     /// Share of the picture's height they may cover, 0.25 to 1.
     #[serde(with = "short")]
     pub area: f32,
+    /// Size of their letters relative to what suits the picture, 0.5 to 2.
+    #[serde(with = "short")]
+    pub size: f32,
+    /// How fast they fly relative to the usual eight seconds from edge to edge, 0.5 to 2.
+    #[serde(with = "short")]
+    pub speed: f32,
 }
 
 impl Default for Barrage {
     fn default() -> Self {
-        Self { on: true, opacity: 0.9, area: 0.5 }
+        Self { on: true, opacity: 0.9, area: 0.5, size: 1.0, speed: 1.0 }
     }
 }
 
@@ -136,13 +142,12 @@ impl Default for Barrage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Studio {
-    /// Picture source, as `--source` takes it.
+    /// Picture source, as `--source` takes it; none at first, since no camera or screen is opened unasked.
     pub source: String,
     /// Sound source, as `--audio` takes it.
     pub audio: String,
-    /// Camera by index; none is the first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub camera: Option<u32>,
+    /// Whether the mouse pointer is in the picture of a screen.
+    pub pointer: bool,
     /// Encoder, as `--encoder` takes it.
     pub encoder: String,
     /// Picture size.
@@ -164,9 +169,9 @@ pub struct Studio {
 impl Default for Studio {
     fn default() -> Self {
         Self {
-            source: "screen".to_owned(),
+            source: "none".to_owned(),
             audio: "default".to_owned(),
-            camera: None,
+            pointer: true,
             encoder: "auto".to_owned(),
             size: Size::new(1280, 720).expect("720p is a legal size"),
             fps: 30,
@@ -235,6 +240,8 @@ impl file::Document for Settings {
         self.appearance.text_scale = self.appearance.text_scale.clamp(TextScale::MIN, TextScale::MAX);
         self.barrage.opacity = finite(self.barrage.opacity, 0.9).clamp(0.2, 1.0);
         self.barrage.area = finite(self.barrage.area, 0.5).clamp(0.25, 1.0);
+        self.barrage.size = finite(self.barrage.size, 1.0).clamp(0.5, 2.0);
+        self.barrage.speed = finite(self.barrage.speed, 1.0).clamp(0.5, 2.0);
         self.playback.volume = finite(self.playback.volume, 0.8).clamp(0.0, 1.0);
         self.playback.delay_ms = self.playback.delay_ms.clamp(300, 30_000);
         self.studio.fps = self.studio.fps.clamp(1, 120);

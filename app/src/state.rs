@@ -239,6 +239,8 @@ impl AppState {
             Event::WatchClosed => self.watch = None,
             Event::Chat { community, channel, event } => self.chat(&community, &channel, event),
             Event::Devices(devices) => self.devices = devices,
+            Event::Windows(windows) => self.devices.windows = windows,
+            Event::StudioDevice(problem) => self.studio.device = problem,
             Event::StudioPreview(feed) => self.studio.preview = feed,
             Event::StudioLevel(level) => self.studio.level = level,
             Event::StudioPhase(phase) => self.studio.phase = phase,

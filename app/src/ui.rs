@@ -14,6 +14,7 @@ use crate::widget::{Screen, Stills};
 use self::dialog::Dialog;
 
 mod chat;
+mod devices;
 mod dialog;
 mod home;
 mod keys;
@@ -101,6 +102,8 @@ pub struct Shell {
     stills: Stills,
     screen: Screen,
     system_locale: Option<String>,
+    preview: bool,
+    looked: bool,
     dressed: Option<(TextScale, bool, ThemeChoice)>,
 }
 
@@ -124,6 +127,8 @@ impl Shell {
             stills: Stills::default(),
             screen,
             system_locale,
+            preview: false,
+            looked: false,
             dressed: None,
         }
     }
@@ -256,16 +261,32 @@ impl Shell {
             self.fullscreen = false;
         }
         self.watch.set_fullscreen(ctx, self.fullscreen);
-        let preview_wanted = self.page == Page::Studio && state.settings.welcomed;
-        if self.studio.want_preview(preview_wanted) {
-            out.push(if preview_wanted { Command::OpenPreview } else { Command::ClosePreview });
-            if preview_wanted && !state.devices.known {
-                out.push(Command::FindDevices);
-            }
-        }
+        self.devices(state, out);
         if self.page != before {
             ctx.memory_mut(|memory| memory.stop_text_input());
             ctx.request_repaint();
+        }
+    }
+}
+
+/// Devices are looked for and opened only where they are seen.
+impl Shell {
+    fn devices(&mut self, state: &AppState, out: &mut Vec<Command>) {
+        let page = state.settings.welcomed.then_some(self.page);
+        if page != Some(Page::Settings) {
+            self.settings.rest();
+        }
+        let (seen, named) = match page {
+            Some(Page::Studio) => (true, true),
+            Some(Page::Settings) => (self.settings.wants_preview(), true),
+            Some(Page::Home | Page::Watch) => (false, false),
+            None => (self.welcome.at_devices(), self.welcome.at_devices()),
+        };
+        if std::mem::replace(&mut self.preview, seen) != seen {
+            out.push(if seen { Command::OpenPreview } else { Command::ClosePreview });
+        }
+        if named && !state.devices.known && !std::mem::replace(&mut self.looked, true) {
+            out.push(Command::FindDevices);
         }
     }
 }

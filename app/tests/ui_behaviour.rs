@@ -1,5 +1,7 @@
 //! What the screens do when they are used, by the names that screen readers read.
 
+#[path = "ui_behaviour/devices.rs"]
+mod devices;
 #[path = "../examples/window/sample.rs"]
 mod sample;
 
@@ -267,14 +269,6 @@ fn what_went_wrong_comes_with_the_next_step() {
 }
 
 #[test]
-fn choosing_a_source_keeps_the_sound() {
-    let mut harness = open(Scene::StudioLive, |_| {});
-    click(&mut harness, "Test picture");
-    let (source, sound) = (SourceChoice::Test, SoundChoice::NamedMicrophone("a".into()));
-    assert_eq!(asked(&harness), [Command::SetSource { source, sound }]);
-}
-
-#[test]
 fn the_first_start_can_be_skipped_but_consent_cannot() {
     let mut harness = open(Scene::Welcome, |_| {});
     click(&mut harness, "Skip");
@@ -290,15 +284,6 @@ fn the_first_start_can_be_skipped_but_consent_cannot() {
         click(&mut harness, label);
     }
     assert_eq!(harness.state().state.settings.sharing, Sharing::Off);
-}
-
-#[test]
-fn the_preview_is_open_only_where_it_is_seen() {
-    let mut harness = open(Scene::HomeUsual, |_| {});
-    click(&mut harness, "Studio");
-    assert_eq!(asked(&harness), [Command::OpenPreview]);
-    click(&mut harness, "Home");
-    assert_eq!(asked(&harness), [Command::OpenPreview, Command::ClosePreview]);
 }
 
 #[test]

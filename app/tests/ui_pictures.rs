@@ -98,6 +98,20 @@ impl Look {
             harness.hover_at(egui::pos2(310.0, 210.0));
             harness.run_steps(2);
         }
+        if self.scene == Scene::SettingsDevices {
+            let (search, word) = if self.chinese { ("搜索设置", "听") } else { ("Search settings", "hear") };
+            harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::K);
+            harness.run_steps(2);
+            harness.get_by_label(search).type_text(word);
+            harness.run_steps(3);
+        }
+        if self.scene == Scene::WelcomeDevices {
+            for _ in 0..3 {
+                harness.get_by_label(if self.chinese { "跳过" } else { "Skip" }).click();
+                harness.run_steps(3);
+            }
+            harness.remove_cursor();
+        }
         if self.scene == Scene::WatchSwarm {
             harness.key_press_modifiers(egui::Modifiers::SHIFT, egui::Key::I);
             harness.run_steps(2);
@@ -145,6 +159,7 @@ const OPENED: &[(Scene, &str, Opener)] = &[
     (Scene::HomeUsual, "keys", Opener::Key(egui::Key::F1)),
     (Scene::HomeUsual, "wide-rail", Opener::Press("Show names")),
     (Scene::StudioLive, "details", Opener::Press("Details")),
+    (Scene::StudioIdle, "windows", Opener::Press("Window…")),
     (Scene::StudioIdle, "margins", Opener::Press("Show safe margins")),
     (Scene::Settings, "select", Opener::Press("Text size")),
     (Scene::Settings, "sign-in", Opener::Press("Sign in")),
@@ -195,8 +210,12 @@ const KEPT: &[Look] = &[
     usual(Scene::StudioEnded).light(),
     usual(Scene::Settings),
     usual(Scene::Settings).small().light().chinese(),
+    usual(Scene::SettingsDevices).light().chinese(),
+    usual(Scene::SettingsDevices).small(),
     usual(Scene::Welcome).chinese(),
     usual(Scene::Welcome).small().light(),
+    usual(Scene::WelcomeDevices),
+    usual(Scene::WelcomeDevices).small().light().chinese(),
     usual(Scene::HomeUsual).large_text(),
     usual(Scene::StudioLive).large_text(),
     usual(Scene::Settings).large_text().chinese(),

@@ -27,7 +27,7 @@ pub(crate) mod stop;
 pub mod synthetic;
 pub(crate) mod timeline;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -39,6 +39,7 @@ use crate::slot;
 pub use clock::CaptureClock;
 pub use devices::{Device, DeviceList, devices};
 pub use problem::{CaptureProblem, ProblemKind};
+pub use screen::{asks as screen_asks, windows};
 pub use spec::{AudioSpec, InvalidSpec, ScreenTarget, SourceSpec};
 
 use session::Session;
@@ -51,7 +52,7 @@ pub const FPS: std::ops::RangeInclusive<u32> = 1..=240;
 ///
 /// Size and rate are what the test source and the stills have exactly, and what a camera is asked for as nearly as it can;
 /// other sources give what they have.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct CaptureConfig {
     /// Wanted size.
     pub size: Size,
@@ -59,6 +60,9 @@ pub struct CaptureConfig {
     pub fps: u32,
     /// The clock that everything is timed by; share one between captures that replace each other.
     pub clock: CaptureClock,
+    /// Folder in which a Wayland desktop's leave to capture its screen is kept, so that it need not ask each time; none
+    /// keeps it for as long as the capture lasts.
+    pub grants: Option<Arc<Path>>,
 }
 
 /// A running capture.

@@ -28,12 +28,14 @@ pub(crate) enum Scene {
     StudioTrouble,
     StudioEnded,
     Settings,
+    SettingsDevices,
     Welcome,
+    WelcomeDevices,
 }
 
 impl Scene {
     /// All of them.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::HomeNew,
         Self::HomeEmpty,
         Self::HomeLoading,
@@ -50,7 +52,9 @@ impl Scene {
         Self::StudioTrouble,
         Self::StudioEnded,
         Self::Settings,
+        Self::SettingsDevices,
         Self::Welcome,
+        Self::WelcomeDevices,
     ];
 
     /// The page it is on.
@@ -60,7 +64,7 @@ impl Scene {
                 Page::Watch
             }
             Self::StudioIdle | Self::StudioLive | Self::StudioTrouble | Self::StudioEnded => Page::Studio,
-            Self::Settings => Page::Settings,
+            Self::Settings | Self::SettingsDevices => Page::Settings,
             _ => Page::Home,
         }
     }
@@ -68,13 +72,19 @@ impl Scene {
     /// Its contents.
     pub(crate) fn state(self, clock: Clock, chinese: bool) -> AppState {
         let mut state = AppState::default();
-        state.settings.welcomed = self != Self::Welcome;
+        state.settings.welcomed = !matches!(self, Self::Welcome | Self::WelcomeDevices);
         state.settings.language = if chinese { Language::Chinese } else { Language::English };
         state.settings.sharing = Sharing::On;
         if self == Self::HomeNew || self == Self::Welcome {
             return state;
         }
         devices(&mut state);
+        if matches!(self, Self::SettingsDevices | Self::WelcomeDevices) {
+            chosen(&mut state);
+        }
+        if self == Self::WelcomeDevices {
+            return state;
+        }
         community(&mut state, clock, self, chinese);
         match self.page() {
             Page::Watch => watch(&mut state, clock, self, chinese),
@@ -89,6 +99,15 @@ impl Scene {
     }
 }
 
+/// A camera and a microphone, chosen and working.
+fn chosen(state: &mut AppState) {
+    let (source, sound) = (SourceChoice::Camera(0), SoundChoice::NamedMicrophone("a".into()));
+    (state.settings.source, state.settings.sound) = (source.clone(), sound.clone());
+    let studio = &mut state.studio;
+    (studio.source, studio.sound, studio.preview) = (source, sound, Some(feed()));
+    studio.level = Level { peak: [-9.0, -14.0], loudness: [-20.0, -24.0] };
+}
+
 fn devices(state: &mut AppState) {
     let device = |id: &str, name: &str| DeviceChoice { id: id.into(), name: name.into() };
     state.devices = Devices {
@@ -96,8 +115,9 @@ fn devices(state: &mut AppState) {
         cameras: vec![device("0", "Logitech BRIO"), device("1", "Integrated Camera")],
         microphones: vec![device("a", "Blue Yeti"), device("b", "Built-in Audio Analog Stereo")],
         outputs: vec![device("s", "Speakers"), device("h", "Headphones")],
-        windows: vec![device("1", "Blender – river.blend"), device("2", "Terminal")],
+        windows: vec![device("0x1", "river.blend – Blender"), device("0x2", "Terminal")],
         screen: true,
+        screen_asks: false,
         desktop_sound: true,
         encoders: vec![device("av1enc", "libaom (av1enc)"), device("rav1e", "rav1e")],
     };
@@ -182,7 +202,7 @@ fn community(state: &mut AppState, clock: Clock, scene: Scene, chinese: bool) {
     state.communities.insert(id.clone(), community);
     let mut own = Community::connecting(since, "Runnel".into(), "127.0.0.1".into(), true);
     own.connection = Connection::Online;
-    if scene == Scene::Settings {
+    if scene.page() == Page::Settings {
         state.communities.insert(CommunityId("this computer".into()), own);
     }
     state.current = Some(id);

@@ -53,6 +53,27 @@ fn a_comment_crosses_the_picture_and_goes() {
 }
 
 #[test]
+fn another_speed_holds_for_what_comes_after_and_lanes_stay_clear() {
+    let (mut barrage, mut now) = staged(2);
+    for (n, speed) in [1.0, 2.0, 0.5, 2.0, 0.5, 1.0].into_iter().cycle().take(60).enumerate() {
+        barrage.set_speed(speed);
+        barrage.push(&"word ".repeat(1 + n % 7), false);
+        let before: Vec<f32> = barrage.flying().map(|(x, _)| x).collect();
+        barrage.set_speed(3.0 - speed);
+        assert_eq!(before, barrage.flying().map(|(x, _)| x).collect::<Vec<_>>(), "nothing jumps");
+        barrage.set_speed(speed);
+        run(&mut barrage, &mut now, Duration::from_millis(700));
+        check(&barrage);
+    }
+    barrage.clear();
+    barrage.set_speed(2.0);
+    barrage.push("quick", false);
+    barrage.admit(|_| 100.0);
+    run(&mut barrage, &mut now, LIFE / 4);
+    assert!((barrage.flying().next().unwrap().0 - 450.0).abs() < 1.0);
+}
+
+#[test]
 fn it_stands_still_with_the_picture() {
     let (mut barrage, mut now) = staged(1);
     barrage.push("a", false);

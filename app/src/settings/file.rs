@@ -124,6 +124,15 @@ impl<T: Document> SettingsFile<T> {
     /// # Errors
     /// When the file cannot be written; the values are kept in memory all the same.
     pub fn set(&mut self, value: T) -> io::Result<()> {
+        self.put(value)?;
+        self.save()
+    }
+
+    /// Puts new values in force without writing them; [`SettingsFile::save`] does that, when it suits.
+    ///
+    /// # Errors
+    /// When a value has no form in TOML; nothing is changed then.
+    pub fn put(&mut self, value: T) -> io::Result<()> {
         let table = |value: &T| Table::try_from(value).map_err(io::Error::other);
         let before = table(&self.value)?;
         let after = table(&value)?;
@@ -131,6 +140,14 @@ impl<T: Document> SettingsFile<T> {
         let version = self.raw.get("version").and_then(Value::as_integer).unwrap_or(0).max(i64::from(T::VERSION));
         self.raw.insert("version".to_owned(), Value::Integer(version));
         self.value = value;
+        Ok(())
+    }
+
+    /// Writes the values in force.
+    ///
+    /// # Errors
+    /// When the file cannot be written; the values stay in force.
+    pub fn save(&self) -> io::Result<()> {
         if !self.writable {
             return Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,

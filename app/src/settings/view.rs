@@ -5,7 +5,7 @@ use std::time::Duration;
 use runnel_media::format::Size;
 
 use super::{P2pMode, Settings};
-use crate::state::{RenderSize, SettingsView, Sharing, SoundChoice, TextScale};
+use crate::state::{RenderSize, SettingsView, Sharing, SoundChoice, SourceChoice, TextScale};
 
 impl Settings {
     /// What the screens show.
@@ -28,8 +28,10 @@ impl Settings {
             volume: self.playback.volume,
             muted: self.playback.muted,
             output: named(&self.playback.output),
-            camera: self.studio.camera,
-            sound: sound_choice(&self.studio.audio),
+            source: SourceChoice::from_spec(&self.studio.source),
+            pointer: self.studio.pointer,
+            sound: SoundChoice::from_spec(&self.studio.audio),
+            denoise: self.studio.denoise,
             size: RenderSize { width: self.studio.size.width(), height: self.studio.size.height() },
             fps: self.studio.fps,
             bitrate_kbps: self.studio.bitrate_kbps,
@@ -38,6 +40,8 @@ impl Settings {
             barrage: self.barrage.on,
             barrage_opacity: self.barrage.opacity,
             barrage_area: self.barrage.area,
+            barrage_size: self.barrage.size,
+            barrage_speed: self.barrage.speed,
         }
     }
 
@@ -63,8 +67,10 @@ impl Settings {
         settings.playback.volume = view.volume;
         settings.playback.muted = view.muted;
         settings.playback.output = view.output.clone().unwrap_or_default();
-        settings.studio.camera = view.camera;
+        settings.studio.source = view.source.to_string();
+        settings.studio.pointer = view.pointer;
         settings.studio.audio = view.sound.to_string();
+        settings.studio.denoise = view.denoise;
         if let Ok(size) = Size::new(view.size.width, view.size.height) {
             settings.studio.size = size;
         }
@@ -75,6 +81,8 @@ impl Settings {
         settings.barrage.on = view.barrage;
         settings.barrage.opacity = view.barrage_opacity;
         settings.barrage.area = view.barrage_area;
+        settings.barrage.size = view.barrage_size;
+        settings.barrage.speed = view.barrage_speed;
         super::file::Document::confine(&mut settings);
         settings
     }
@@ -82,18 +90,6 @@ impl Settings {
 
 fn named(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
-}
-
-fn sound_choice(spec: &str) -> SoundChoice {
-    match spec {
-        "mic" => SoundChoice::Microphone,
-        "desktop-audio" => SoundChoice::Desktop,
-        "none" => SoundChoice::Silence,
-        other => match other.strip_prefix("mic:") {
-            Some(name) => SoundChoice::NamedMicrophone(name.to_owned()),
-            None => SoundChoice::Source,
-        },
-    }
 }
 
 #[cfg(test)]
@@ -109,7 +105,17 @@ mod tests {
         view.sound = SoundChoice::NamedMicrophone("USB".to_owned());
         view.encoder = Some("rav1e".to_owned());
         view.size = RenderSize { width: 640, height: 360 };
-        view.camera = Some(2);
+        view.source = SourceChoice::Camera(2);
+        view.pointer = false;
+        assert_eq!(Settings::default().with_view(&view).view(), view);
+    }
+
+    #[test]
+    fn a_window_is_not_remembered() {
+        let mut view = SettingsView { source: SourceChoice::Test, ..Settings::default().view() };
+        view.remember(&SourceChoice::Window("0x3a00007".to_owned()), &SoundChoice::Desktop);
+        assert_eq!((&view.source, &view.sound), (&SourceChoice::Test, &SoundChoice::Desktop));
+        view.remember(&SourceChoice::File("/films/a b?c.mkv".into()), &SoundChoice::Source);
         assert_eq!(Settings::default().with_view(&view).view(), view);
     }
 

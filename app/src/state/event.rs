@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use runnel_media::format::WallClock;
 
 use super::{
-    BroadcastId, ChannelId, ChatEvent, CommunityId, Connection, Devices, Feed, Health, Level, LiveItem, Notice, Person,
-    Picture, Problem, SettingsView, SoundChoice, SourceChoice, StudioPhase, StudioTelemetry, WatchPhase, WatchState,
-    WatchTelemetry,
+    BroadcastId, ChannelId, ChatEvent, CommunityId, Connection, DeviceChoice, Devices, Feed, Health, Level, LiveItem,
+    Notice, Person, Picture, Problem, SettingsView, SoundChoice, SourceChoice, StudioPhase, StudioTelemetry,
+    WatchPhase, WatchState, WatchTelemetry,
 };
 
 /// One thing that happened outside the UI.
@@ -113,6 +113,10 @@ pub enum Event {
     },
     /// The devices of this machine, after a look.
     Devices(Devices),
+    /// The windows that can be shown now, by id and title.
+    Windows(Vec<DeviceChoice>),
+    /// What is wrong with the chosen source or sound, before going live; `None` when it works.
+    StudioDevice(Option<Problem>),
     /// Where the studio's preview comes from; `None` while there is no source.
     StudioPreview(Option<Feed>),
     /// The sound's level, at most 20 a second.

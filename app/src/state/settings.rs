@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::SoundChoice;
+use super::{SoundChoice, SourceChoice};
 
 /// The language of the screens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -158,10 +158,14 @@ pub struct SettingsView {
     pub muted: bool,
     /// Sound output by name; `None` for the system's.
     pub output: Option<String>,
-    /// Camera by index; `None` for the first.
-    pub camera: Option<u32>,
+    /// Where a broadcast's pictures come from.
+    pub source: SourceChoice,
+    /// Whether the mouse pointer is in the picture of a screen.
+    pub pointer: bool,
     /// Where a broadcast's sound comes from.
     pub sound: SoundChoice,
+    /// Whether noise is taken out of a broadcast's sound.
+    pub denoise: bool,
     /// Size of one's broadcast.
     pub size: RenderSize,
     /// Frames a second of one's broadcast.
@@ -178,6 +182,10 @@ pub struct SettingsView {
     pub barrage_opacity: f32,
     /// Which share of the picture's height they may cover, 0.25 to 1.
     pub barrage_area: f32,
+    /// Size of their letters relative to what suits the picture, 0.5 to 2.
+    pub barrage_size: f32,
+    /// How fast they fly relative to the usual, 0.5 to 2.
+    pub barrage_speed: f32,
 }
 
 impl Default for SettingsView {
@@ -195,8 +203,10 @@ impl Default for SettingsView {
             volume: 0.8,
             muted: false,
             output: None,
-            camera: None,
+            source: SourceChoice::default(),
+            pointer: true,
             sound: SoundChoice::default(),
+            denoise: false,
             size: RenderSize { width: 1280, height: 720 },
             fps: 30,
             bitrate_kbps: 2500,
@@ -205,7 +215,19 @@ impl Default for SettingsView {
             barrage: true,
             barrage_opacity: 0.9,
             barrage_area: 0.5,
+            barrage_size: 1.0,
+            barrage_speed: 1.0,
         }
+    }
+}
+
+impl SettingsView {
+    /// Takes over what was chosen in the studio; a window means nothing once it is closed, so it is not remembered.
+    pub fn remember(&mut self, source: &SourceChoice, sound: &SoundChoice) {
+        if !matches!(source, SourceChoice::Window(_)) {
+            self.source = source.clone();
+        }
+        self.sound = sound.clone();
     }
 }
 
@@ -255,10 +277,14 @@ setting_changes! {
     Muted => muted: bool,
     /// Sound output.
     Output => output: Option<String>,
-    /// Camera.
-    Camera => camera: Option<u32>,
+    /// Where a broadcast's pictures come from.
+    Source => source: SourceChoice,
+    /// Pointer in the picture of a screen.
+    Pointer => pointer: bool,
     /// Where a broadcast's sound comes from.
     Sound => sound: SoundChoice,
+    /// Noise taken out of a broadcast's sound.
+    Denoise => denoise: bool,
     /// Size of one's broadcast.
     Size => size: RenderSize,
     /// Frames a second of one's broadcast.
@@ -275,4 +301,8 @@ setting_changes! {
     BarrageOpacity => barrage_opacity: f32,
     /// Share of the picture they may cover.
     BarrageArea => barrage_area: f32,
+    /// Size of flying comments.
+    BarrageSize => barrage_size: f32,
+    /// Speed of flying comments.
+    BarrageSpeed => barrage_speed: f32,
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use runnel_media::capture::{AudioSpec, ScreenTarget, SourceSpec};
+
 use super::{ChannelId, Chat, CommunityId, Feed, Problem};
 
 /// Where the pictures come from; displays as the command line's source spec.
@@ -23,6 +25,25 @@ pub enum SourceChoice {
     Camera(u32),
     /// A file, again and again.
     File(PathBuf),
+}
+
+impl SourceChoice {
+    /// The choice that a source spec means; nothing where it means none of them.
+    pub fn from_spec(spec: &str) -> Self {
+        match spec.parse() {
+            Ok(SourceSpec::Test) => Self::Test,
+            Ok(SourceSpec::File { path, .. }) => Self::File(path),
+            Ok(SourceSpec::Screen { target: ScreenTarget::Whole, .. }) => Self::Screen,
+            Ok(SourceSpec::Screen { target: ScreenTarget::Window(id), .. }) => Self::Window(format!("{id:#x}")),
+            Ok(SourceSpec::Camera { index }) => Self::Camera(index.unwrap_or(0)),
+            Ok(SourceSpec::None) | Err(_) => Self::Nothing,
+        }
+    }
+
+    /// Whether it is the screen or a window of it.
+    pub fn is_screen(&self) -> bool {
+        matches!(self, Self::Screen | Self::Window(_))
+    }
 }
 
 impl fmt::Display for SourceChoice {
@@ -52,6 +73,19 @@ pub enum SoundChoice {
     Desktop,
     /// Silence.
     Silence,
+}
+
+impl SoundChoice {
+    /// The choice that a sound spec means; the source's own sound where it means none of them.
+    pub fn from_spec(spec: &str) -> Self {
+        match spec.parse() {
+            Ok(AudioSpec::Microphone { name: None }) => Self::Microphone,
+            Ok(AudioSpec::Microphone { name: Some(name) }) => Self::NamedMicrophone(name),
+            Ok(AudioSpec::DesktopAudio) => Self::Desktop,
+            Ok(AudioSpec::Silence) => Self::Silence,
+            Ok(AudioSpec::Default) | Err(_) => Self::Source,
+        }
+    }
 }
 
 impl fmt::Display for SoundChoice {
@@ -90,6 +124,8 @@ pub struct Devices {
     pub windows: Vec<DeviceChoice>,
     /// Whether the screen can be captured here.
     pub screen: bool,
+    /// Whether the system itself asks which screen or window is meant, as Wayland's desktops do.
+    pub screen_asks: bool,
     /// Whether what the machine plays can be captured here.
     pub desktop_sound: bool,
     /// Encoders found at start, best first.
@@ -225,6 +261,8 @@ pub struct StudioState {
     pub muted: bool,
     /// Where the preview comes from.
     pub preview: Option<Feed>,
+    /// What is wrong with the chosen source or sound before going live.
+    pub device: Option<Problem>,
     /// How loud the sound is.
     pub level: Level,
     /// How the broadcast does.

@@ -32,11 +32,6 @@ pub enum Notice {
         /// Its name.
         name: String,
     },
-    /// A device came back while live.
-    DeviceBack {
-        /// Its name.
-        name: String,
-    },
     /// The server answers again.
     Reconnected {
         /// The community's name.

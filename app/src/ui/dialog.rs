@@ -1,11 +1,11 @@
 //! Questions that must be answered before anything else.
 
-use egui::{Align, Context, Id, Key, Layout, Modal, Ui};
+use egui::{Align, Context, Id, Key, Layout, Modal, ScrollArea, Ui};
 
 use crate::command::{Command, Secret};
-use crate::state::CommunityId;
+use crate::state::{CommunityId, SourceChoice};
 use crate::theme::{Weight, space};
-use crate::widget::{Button, Field, Kind, text};
+use crate::widget::{Button, Field, Kind, choice, icon, text};
 
 use super::{Cx, keys};
 
@@ -25,6 +25,8 @@ pub(super) enum Dialog {
     EndBroadcast,
     /// Whether to end the broadcast and close the window.
     CloseWhileLive,
+    /// Which window is shown to viewers.
+    Windows,
     /// Under which passphrase keys are exported.
     ExportKeys { passphrase: String },
     /// Whether to replace this machine's key.
@@ -105,8 +107,41 @@ fn contents(ui: &mut Ui, cx: &mut Cx<'_>, dialog: &mut Dialog) -> Outcome {
             head(ui, cx, &cx.text("keys-revoke-title"), &cx.text("keys-revoke-text"));
             ask(ui, cx, "cancel", "keys-revoke-confirm", Kind::Live, Some(Command::RevokeKey))
         }
+        Dialog::Windows => windows(ui, cx),
         Dialog::Keys => shortcuts(ui, cx),
     }
+}
+
+/// Which window is shown to viewers; what is picked is taken at once.
+fn windows(ui: &mut Ui, cx: &mut Cx<'_>) -> Outcome {
+    head(ui, cx, &cx.text("windows-title"), &cx.text("windows-text"));
+    let studio = &cx.state.studio;
+    let all = &cx.state.devices.windows;
+    let mut outcome = Outcome::Open;
+    if all.is_empty() {
+        text::body(ui, cx.theme, &cx.text("windows-none"));
+    }
+    ScrollArea::vertical().id_salt("windows").max_height(320.0).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 2.0;
+        for window in all {
+            let source = SourceChoice::Window(window.id.clone());
+            let chosen = source == studio.source;
+            if choice::row(ui, cx.theme, icon::APP_WINDOW, &window.name, chosen).clicked() {
+                cx.send(Command::SetSource { source, sound: studio.sound.clone() });
+                outcome = Outcome::Done;
+            }
+        }
+    });
+    ui.add_space(space::S);
+    ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
+        if Button::new(&cx.text("cancel")).show(ui, cx.theme).clicked() {
+            outcome = Outcome::Done;
+        }
+        if Button::new(&cx.text("home-refresh")).with_icon(icon::ARROW_CLOCKWISE).show(ui, cx.theme).clicked() {
+            cx.send(Command::FindWindows);
+        }
+    });
+    outcome
 }
 
 fn head(ui: &mut Ui, cx: &Cx<'_>, title: &str, words: &str) {

@@ -75,7 +75,6 @@ pub(super) fn notice(words: &Words, notice: &Notice) -> String {
     match notice {
         Notice::Problem(problem) => sentence(words, problem),
         Notice::Joined { name } => words.fill("notice-joined", "name", name),
-        Notice::DeviceBack { name } => words.fill("notice-device-back", "name", name),
         Notice::Reconnected { name } => words.fill("notice-reconnected", "name", name),
         Notice::FollowedLive { name } => words.fill("notice-followed-live", "name", name),
         Notice::KeysExported { path } => words.fill("notice-keys-exported", "path", path),

@@ -8,13 +8,14 @@ use crate::theme::{Type, Weight, space};
 use crate::widget::{Button, Field, Kind, icon, text};
 
 use super::Cx;
+use super::devices::Check;
 
 mod broadcast;
 mod community;
 mod general;
 mod watching;
 
-pub(super) use self::broadcast::{cameras, sounds};
+pub(super) use self::broadcast::picture_names;
 pub(super) use self::watching::caps;
 
 /// What the settings page remembers from pass to pass.
@@ -23,6 +24,7 @@ pub(super) struct SettingsPage {
     query: String,
     focus: bool,
     undo: Option<Undo>,
+    check: Check,
 }
 
 /// The last change and how to take it back.
@@ -32,6 +34,16 @@ struct Undo {
 }
 
 impl SettingsPage {
+    /// Whether the preview of the devices is looked at.
+    pub(super) fn wants_preview(&self) -> bool {
+        self.check.is_wanted()
+    }
+
+    /// The page is not shown.
+    pub(super) fn rest(&mut self) {
+        self.check.rest();
+    }
+
     /// Puts the keyboard into the search.
     pub(super) fn focus_search(&mut self) {
         self.focus = true;
@@ -51,6 +63,7 @@ struct Rows<'p, 'a, 'b> {
     cx: &'p mut Cx<'a>,
     query: &'b str,
     undo: &'b mut Option<Undo>,
+    check: &'b mut Check,
     group: &'static str,
     shown: usize,
 }
@@ -63,8 +76,40 @@ impl Rows<'_, '_, '_> {
 
     /// One setting: its name and a sentence at the left, its control at the right.
     fn row(&mut self, ui: &mut Ui, key: &'static str, about: &'static str, control: impl FnOnce(&mut Ui, &mut Self)) {
-        if !self.found(key, about) {
+        if !self.begin(ui, key, about) {
             return;
+        }
+        let theme = self.cx.theme;
+        let control_width = (300.0 * theme.growth()).min(ui.available_width() * 0.5);
+        ui.horizontal(|ui| {
+            ui.vertical(|ui| {
+                ui.set_width(ui.available_width() - control_width - space::L);
+                self.words(ui, key, about);
+            });
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| control(ui, self));
+        });
+    }
+
+    /// Something that takes the whole width, below its name and a sentence.
+    fn whole(&mut self, ui: &mut Ui, key: &'static str, about: &'static str, body: impl FnOnce(&mut Ui, &mut Self)) {
+        if self.begin(ui, key, about) {
+            ui.vertical(|ui| self.words(ui, key, about));
+            body(ui, self);
+        }
+    }
+
+    fn words(&self, ui: &mut Ui, key: &str, about: &str) {
+        let theme = self.cx.theme;
+        ui.spacing_mut().item_spacing.y = 2.0;
+        text::body(ui, theme, &self.cx.text(key));
+        let about = text::rich(theme, self.cx.text(about), Type::Small, Weight::Regular, theme.colors.quiet);
+        ui.add(egui::Label::new(about).wrap());
+    }
+
+    /// Whether a setting is to be shown; draws what comes before it.
+    fn begin(&mut self, ui: &mut Ui, key: &str, about: &str) -> bool {
+        if !self.found(key, about) {
+            return false;
         }
         if self.shown == 0 {
             ui.add_space(space::L);
@@ -75,26 +120,7 @@ impl Rows<'_, '_, '_> {
             ui.painter().hline(rect.x_range(), rect.center().y, line);
         }
         self.shown += 1;
-        let theme = self.cx.theme;
-        let control_width = (300.0 * theme.growth()).min(ui.available_width() * 0.5);
-        ui.horizontal(|ui| {
-            ui.vertical(|ui| {
-                ui.set_width(ui.available_width() - control_width - space::L);
-                ui.spacing_mut().item_spacing.y = 2.0;
-                text::body(ui, theme, &self.cx.text(key));
-                ui.add(
-                    egui::Label::new(text::rich(
-                        theme,
-                        self.cx.text(about),
-                        Type::Small,
-                        Weight::Regular,
-                        theme.colors.quiet,
-                    ))
-                    .wrap(),
-                );
-            });
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| control(ui, self));
-        });
+        true
     }
 
     /// Puts a new value in force and remembers the old one.
@@ -139,7 +165,7 @@ fn contents(ui: &mut Ui, cx: &mut Cx<'_>, page: &mut SettingsPage) {
         ("group-keys", broadcast::keys),
     ];
     for (group, draw) in groups {
-        let mut rows = Rows { cx, query: &query, undo: &mut page.undo, group, shown: 0 };
+        let mut rows = Rows { cx, query: &query, undo: &mut page.undo, check: &mut page.check, group, shown: 0 };
         draw(ui, &mut rows);
         found += rows.shown;
     }

@@ -32,7 +32,6 @@ pub(super) struct StudioView {
     tab: Tab,
     margins: bool,
     title: String,
-    preview: bool,
     foot: f32,
     summary_read: Option<BroadcastSummary>,
 }
@@ -41,11 +40,6 @@ impl StudioView {
     /// How much of the window's foot messages must leave free.
     pub(super) fn foot(&self) -> f32 {
         self.foot
-    }
-
-    /// Whether the wish for a preview changed.
-    pub(super) fn want_preview(&mut self, wanted: bool) -> bool {
-        std::mem::replace(&mut self.preview, wanted) != wanted
     }
 }
 

@@ -8,18 +8,29 @@ use crate::state::{Language, Role, SettingChange, Sharing};
 use crate::theme::{Type, Weight, space};
 use crate::widget::{Button, Kind, choice, icon, slider, text};
 
-use super::Cx;
-use super::settings;
+use super::devices::{Check, named, sounds};
+use super::{Cx, settings};
 
 const CARDS: usize = 4;
+/// Height of what is on a card, for the tallest of them.
+const HEIGHT: f32 = 420.0;
 
 /// What the first start remembers from pass to pass.
 #[derive(Default)]
 pub(super) struct WelcomeView {
     card: usize,
+    check: Check,
+}
+
+impl WelcomeView {
+    /// Whether the card with the devices is shown.
+    pub(super) fn at_devices(&self) -> bool {
+        self.card + 1 == CARDS
+    }
 }
 
 pub(super) fn show(ui: &mut Ui, cx: &mut Cx<'_>, view: &mut WelcomeView) {
+    let room = ui.available_height() - 64.0 - 2.0 * space::L;
     let width = (640.0 * cx.theme.growth()).min(ui.available_width() - 2.0 * space::XL);
     let frame = Frame::new()
         .fill(cx.theme.colors.surface)
@@ -32,15 +43,19 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx<'_>, view: &mut WelcomeView) {
             frame.show(ui, |ui| {
                 ui.set_width(width - 64.0);
                 ui.spacing_mut().item_spacing.y = space::S;
+                let top = ui.cursor().top();
                 dots(ui, cx, view.card);
                 ui.add_space(space::S);
                 match view.card {
                     0 => language(ui, cx),
                     1 => role(ui, cx),
                     2 => sharing(ui, cx, view),
-                    _ => devices(ui, cx),
+                    _ => devices(ui, cx, &mut view.check),
                 }
-                ui.add_space(space::L);
+                // The buttons stay where they are from card to card.
+                let below = space::L + cx.theme.primary_height();
+                let rest = (HEIGHT * cx.theme.growth()).min(room) - (ui.cursor().top() - top) - below;
+                ui.add_space(space::L + rest.max(0.0));
                 foot(ui, cx, view);
             });
         },
@@ -90,9 +105,6 @@ fn forward(cx: &mut Cx<'_>, view: &mut WelcomeView) {
         cx.send(Command::Change(SettingChange::Welcomed(true)));
     } else {
         view.card += 1;
-        if view.card == 3 {
-            cx.send(Command::FindDevices);
-        }
     }
 }
 
@@ -175,24 +187,26 @@ fn sharing(ui: &mut Ui, cx: &mut Cx<'_>, view: &mut WelcomeView) {
     });
 }
 
-fn devices(ui: &mut Ui, cx: &mut Cx<'_>) {
+fn devices(ui: &mut Ui, cx: &mut Cx<'_>, check: &mut Check) {
     head(ui, cx, "welcome-devices-title", "welcome-devices-text");
-    let state = cx.state;
-    labelled(ui, cx, "setting-camera", |ui, cx, label| {
-        let all = settings::cameras(cx, state.settings.camera);
-        if let Some(picked) = choice::select(ui, cx.theme, label, 260.0, &state.settings.camera, &all) {
-            cx.send(Command::Change(SettingChange::Camera(picked)));
+    let settings = &cx.state.settings;
+    labelled(ui, cx, "setting-source", |ui, cx, label| {
+        let all = settings::picture_names(cx);
+        if let Some(picked) = choice::select(ui, cx.theme, label, 260.0, &settings.source, &all) {
+            cx.send(Command::Change(SettingChange::Source(picked)));
         }
     });
     labelled(ui, cx, "setting-sound", |ui, cx, label| {
-        let all = settings::sounds(cx, &state.settings.sound);
-        if let Some(picked) = choice::select(ui, cx.theme, label, 260.0, &state.settings.sound, &all) {
+        let all = named(&sounds(cx, &settings.sound));
+        if let Some(picked) = choice::select(ui, cx.theme, label, 260.0, &settings.sound, &all) {
             cx.send(Command::Change(SettingChange::Sound(picked)));
         }
     });
-    if !state.devices.known {
+    if !cx.state.devices.known {
         text::hint(ui, cx.theme, &cx.text("source-looking"));
     }
+    ui.add_space(space::S);
+    check.show(ui, cx, cx.theme.colors.surface);
 }
 
 fn labelled(ui: &mut Ui, cx: &mut Cx<'_>, key: &str, control: impl FnOnce(&mut Ui, &mut Cx<'_>, &str)) {
@@ -200,7 +214,8 @@ fn labelled(ui: &mut Ui, cx: &mut Cx<'_>, key: &str, control: impl FnOnce(&mut U
         let label = cx.text(key);
         let width = 140.0 * cx.theme.growth();
         ui.allocate_ui_with_layout(
-            vec2(width, cx.theme.control_height()),
+            // A list that opens has an edge of one point around its control.
+            vec2(width, cx.theme.control_height() + 2.0),
             Layout::left_to_right(Align::Center),
             |ui| {
                 ui.set_min_width(width);

@@ -1,6 +1,6 @@
 //! One of a few, side by side; or one of many, in a list.
 
-use egui::{ComboBox, CornerRadius, Rect, Role, Sense, Ui, WidgetInfo, vec2};
+use egui::{Color32, ComboBox, CornerRadius, Rect, Response, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use super::button::focus_ring;
 use super::{icon, text};
@@ -30,7 +30,7 @@ pub fn segments<T: Copy + PartialEq>(
     });
     let mut left = rect.left() + 2.0;
     for (index, ((value, words), width)) in all.iter().zip(widths).enumerate() {
-        let place = Rect::from_min_size(egui::pos2(left, rect.top() + 2.0), vec2(width, rect.height() - 4.0));
+        let place = Rect::from_min_size(pos2(left, rect.top() + 2.0), vec2(width, rect.height() - 4.0));
         left += width + 2.0;
         if segment(ui, theme, place, group.id.with(index), words, *value == current) {
             picked = Some(*value);
@@ -97,6 +97,38 @@ fn caret(theme: &Theme) -> impl FnOnce(&Ui, Rect, &egui::style::WidgetVisuals, b
         let glyph = if open { icon::CARET_UP } else { icon::CARET_DOWN };
         ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, glyph, font, visuals.fg_stroke.color);
     }
+}
+
+/// One of many choices below each other, with an icon.
+pub fn row(ui: &mut Ui, theme: &Theme, glyph: &str, name: &str, chosen: bool) -> Response {
+    let colors = theme.colors;
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), theme.control_height()), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, name));
+    let fill = if chosen || response.hovered() { colors.raised } else { Color32::TRANSPARENT };
+    ui.painter().rect_filled(rect, theme.control_corners(), fill);
+    let front = if chosen { colors.text } else { colors.quiet };
+    let accent = if chosen { colors.accent } else { colors.quiet };
+    let middle = rect.center().y;
+    ui.painter().text(
+        pos2(rect.left() + 18.0, middle),
+        egui::Align2::CENTER_CENTER,
+        glyph,
+        theme.icon(16.0, chosen),
+        accent,
+    );
+    let room = rect.width() - 36.0 - if chosen { 28.0 } else { space::S };
+    let weight = if chosen { Weight::Strong } else { Weight::Regular };
+    let galley = text::layout(ui, theme, name, (Type::Body, weight), front, room, 1);
+    let elided = galley.elided;
+    ui.painter().galley(pos2(rect.left() + 36.0, middle - galley.size().y / 2.0).round(), galley, front);
+    if chosen {
+        let at = pos2(rect.right() - 16.0, middle);
+        ui.painter().text(at, egui::Align2::CENTER_CENTER, icon::CHECK, theme.icon(16.0, false), accent);
+    }
+    if response.has_focus() {
+        focus_ring(ui, theme, rect, false);
+    }
+    if elided { response.on_hover_text(name) } else { response }
 }
 
 /// A large choice with words under it, as on a card: whether it was picked.

@@ -39,7 +39,6 @@ next-sign-in = Sign in
 next-address = Change the address
 
 notice-joined = Connected to { $name }
-notice-device-back = { $name } is back
 notice-reconnected = { $name } answers again
 notice-followed-live = { $name } is live
 notice-keys-exported = Keys exported to { $path }

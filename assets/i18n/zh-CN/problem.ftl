@@ -39,7 +39,6 @@ next-sign-in = 登录
 next-address = 修改地址
 
 notice-joined = 已连接到“{ $name }”
-notice-device-back = { $name } 已恢复
 notice-reconnected = “{ $name }”已恢复连接
 notice-followed-live = { $name } 开播了
 notice-keys-exported = 密钥已导出到 { $path }

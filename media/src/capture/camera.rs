@@ -240,7 +240,12 @@ mod tests {
     }
 
     fn camera(mut acts: Vec<Act>) -> (Session, slot::Receiver<VideoFrame>, queue::Receiver<CaptureEvent>) {
-        let config = CaptureConfig { size: Size::new(64, 32).expect("legal"), fps: 30, clock: CaptureClock::start() };
+        let config = CaptureConfig {
+            size: Size::new(64, 32).expect("legal"),
+            fps: 30,
+            clock: CaptureClock::start(),
+            grants: None,
+        };
         let (mut session, video, _audio, events) = Session::new(config);
         acts.reverse();
         let acts = Arc::new(Mutex::new(acts));

@@ -26,6 +26,9 @@ pub struct DeviceList {
     pub audio_outputs: Vec<Device>,
     /// Screens that can be captured.
     pub screens: Vec<Device>,
+    /// Windows that can be captured, as `screen:window=ID`; empty where the system itself asks which is meant.
+    #[serde(default)]
+    pub windows: Vec<Device>,
 }
 
 /// Looks for devices.
@@ -44,6 +47,7 @@ pub fn devices() -> DeviceList {
         microphones: sound(Direction::Input),
         audio_outputs: sound(Direction::Output),
         screens: crate::capture::screen::list(),
+        windows: crate::capture::screen::windows(),
     }
 }
 

@@ -291,7 +291,7 @@ mod tests {
     }
 
     fn config() -> CaptureConfig {
-        CaptureConfig { size: Size::new(320, 240).expect("legal"), fps: 20, clock: CaptureClock::start() }
+        CaptureConfig { size: Size::new(320, 240).expect("legal"), fps: 20, clock: CaptureClock::start(), grants: None }
     }
 
     /// Everything a capture gives until it ends, or until `enough` pictures came.
@@ -319,7 +319,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let spec = SourceSpec::File { path: clip(folder.path()), repeat: false };
         let config = config();
-        let capture = open(&spec, &AudioSpec::Default, config).expect("opens");
+        let capture = open(&spec, &AudioSpec::Default, config.clone()).expect("opens");
         let (frames, sound, events) = drain(&capture, usize::MAX);
         assert!((17..=20).contains(&frames.len()), "{}", frames.len());
         let lasted = frames[frames.len() - 1].timestamp.saturating_since(frames[0].timestamp);

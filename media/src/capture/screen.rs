@@ -6,8 +6,12 @@
 pub(crate) mod elements;
 #[cfg(target_os = "linux")]
 pub(crate) mod portal;
+#[cfg(target_os = "windows")]
+pub(crate) mod win32_windows;
 #[cfg(target_os = "linux")]
 pub(crate) mod x11;
+#[cfg(target_os = "linux")]
+pub(crate) mod x11_windows;
 
 use std::time::Duration;
 
@@ -49,6 +53,7 @@ fn start_in(
     still::start_filler(session, NAME.to_owned(), limit)?;
     let wanted = Wanted { display: environment.x11.clone(), target, pointer, fps: session.config.fps };
     let (out, stop, stats) = (session.video.clone(), session.stop.clone(), session.stats.clone());
+    let grants = session.config.grants.clone();
     session.spawn("runnel-screen", move || {
         let Some(system) = system else {
             out.lose(CaptureProblem::new(
@@ -58,7 +63,7 @@ fn start_in(
             ));
             return;
         };
-        let mut source = Source { system, wanted, out, stop, stats: stats.clone(), portal: Portal::default() };
+        let mut source = Source { system, wanted, out, stop, stats: stats.clone(), portal: Portal::new(grants) };
         source.keep_open();
     })
 }
@@ -73,13 +78,46 @@ pub(crate) fn list() -> Vec<Device> {
     vec![Device { id: "screen".into(), name: name.into() }]
 }
 
+/// The windows that can be chosen, by the id that `screen:window=ID` takes; none where the system asks which is meant, or
+/// cannot capture a window.
+///
+/// Quick, but it asks the window system: not something for a thread that draws.
+pub fn windows() -> Vec<Device> {
+    #[cfg(target_os = "linux")]
+    {
+        let environment = Environment::here();
+        if elements::system(&environment) != Some(System::X11) {
+            return Vec::new();
+        }
+        x11_windows::list(environment.x11.as_deref()).unwrap_or_else(|error| {
+            tracing::debug!(%error, "no windows");
+            Vec::new()
+        })
+    }
+    #[cfg(target_os = "windows")]
+    return win32_windows::list();
+    #[cfg(not(any(target_os = "linux", target_os = "windows")))]
+    Vec::new()
+}
+
+/// Whether the system itself asks which screen or window is meant.
+pub fn asks() -> bool {
+    elements::system(&Environment::here()) == Some(System::Wayland)
+}
+
 #[cfg(target_os = "linux")]
 type Portal = portal::Portal;
 
 /// There is a portal on Linux only.
 #[cfg(not(target_os = "linux"))]
-#[derive(Default)]
 struct Portal;
+
+#[cfg(not(target_os = "linux"))]
+impl Portal {
+    fn new(_grants: Option<std::sync::Arc<std::path::Path>>) -> Self {
+        Self
+    }
+}
 
 struct Source {
     system: System,

@@ -41,9 +41,9 @@ impl Session {
         let stats = Arc::new(CaptureStats::default());
         let stills = Stills::new(Duration::from_secs(1) / config.fps.max(1), PATIENCE);
         let session = Self {
-            config,
             video: VideoOut::new(video_sender, events.clone(), config.clock, stats.clone(), stills),
             audio: AudioOut::new(audio_sender, events.clone(), config.clock),
+            config,
             events,
             stop: Stop::default(),
             stats,

@@ -74,7 +74,7 @@ impl Stills {
 
 /// Starts the thread that sends a still in place of a source: for the source `none`, at its full rate.
 pub(crate) fn start(session: &mut Session) -> Result<(), CaptureError> {
-    let (out, stop, config) = (session.video.clone(), session.stop.clone(), session.config);
+    let (out, stop, config) = (session.video.clone(), session.stop.clone(), session.config.clone());
     session.spawn("runnel-still", move || {
         let frame = card(config.size);
         let period = Duration::from_secs(1) / config.fps;
@@ -97,7 +97,7 @@ pub(crate) fn start(session: &mut Session) -> Result<(), CaptureError> {
 ///
 /// A device that is silent for longer than `limit` is told to be lost, if there is a limit.
 pub(crate) fn start_filler(session: &mut Session, device: String, limit: Option<Duration>) -> Result<(), CaptureError> {
-    let (out, stop, config) = (session.video.clone(), session.stop.clone(), session.config);
+    let (out, stop, config) = (session.video.clone(), session.stop.clone(), session.config.clone());
     session.spawn("runnel-stills", move || {
         loop {
             let now = config.clock.now();

@@ -20,6 +20,7 @@ use crate::encode::probe::{ProbeTable, Rung};
 use crate::encode::{EncodeError, VideoEncoderConfig};
 use crate::frame::VideoFrame;
 use crate::package::{Packager, PackagerConfig};
+use crate::preprocess::level::Level;
 use crate::preprocess::{AudioProcessor, Preprocessor};
 use crate::slot;
 
@@ -63,8 +64,9 @@ impl Publisher {
         check(&config)?;
         let clock = CaptureClock::start();
         let rung = Rung { size: config.size, fps: config.fps, bitrate_kbps: config.bitrate_kbps };
-        let capture_config = CaptureConfig { size: config.size, fps: config.fps, clock };
-        let capture = capture::open(&config.source, &config.audio, capture_config)?;
+        let grants = config.grants.clone();
+        let capture_config = CaptureConfig { size: config.size, fps: config.fps, clock, grants };
+        let capture = capture::open(&config.source, &config.audio, capture_config.clone())?;
         let shared = Shared::new(clock, rung, config.audio_chain.gain_db, config.audio_chain.muted);
         let shared = Arc::new(shared);
         let (out, messages) = sync_channel(MESSAGES);
@@ -179,6 +181,11 @@ impl Publisher {
         }
     }
 
+    /// How loud the sound is now.
+    pub fn level(&self) -> Level {
+        *self.shared.level.lock()
+    }
+
     /// What the encoder probe found, if one ran.
     pub fn probe(&self) -> Option<ProbeTable> {
         self.shared.probe.lock().clone()
@@ -217,7 +224,7 @@ impl Publisher {
     /// [`PublishError::Thread`] if the system gives no thread to open it on.
     pub fn set_source(&self, source: SourceSpec, audio: AudioSpec) -> Result<(), PublishError> {
         let Some(out) = self.out.lock().clone() else { return Ok(()) };
-        let (shared, config) = (self.shared.clone(), self.capture);
+        let (shared, config) = (self.shared.clone(), self.capture.clone());
         let open = move || match capture::open(&source, &audio, config) {
             Ok(Capture { video, audio, events, handle }) => {
                 *shared.new_video.lock() = Some(VideoSource { video, events });

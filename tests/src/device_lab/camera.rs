@@ -13,7 +13,7 @@ const FPS: u32 = 30;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn open() -> Result<Capture> {
-    let config = CaptureConfig { size: Size::new(640, 360)?, fps: FPS, clock: CaptureClock::start() };
+    let config = CaptureConfig { size: Size::new(640, 360)?, fps: FPS, clock: CaptureClock::start(), grants: None };
     Ok(capture::open(&SourceSpec::Camera { index: None }, &AudioSpec::Silence, config)?)
 }
 

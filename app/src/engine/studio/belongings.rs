@@ -18,6 +18,15 @@ impl Core {
         });
     }
 
+    pub(in crate::engine) fn find_windows(&mut self) {
+        let tell = self.tell.clone();
+        tokio::spawn(async move {
+            if let Ok(windows) = tokio::task::spawn_blocking(runnel_media::capture::windows).await {
+                let _ = tell.send(News::Pass(Event::Windows(choices(&windows)))).await;
+            }
+        });
+    }
+
     pub(in crate::engine) fn export_keys(&mut self, passphrase: Secret) {
         let Some((community, channel)) = self.own_channel() else { return self.problem(Problem::NotAllowed) };
         let (paths, keys, tell) = (self.paths.clone(), self.keys.clone(), self.tell.clone());
@@ -50,22 +59,20 @@ impl Core {
 
 fn devices() -> Devices {
     let found = runnel_media::capture::devices();
-    let choices = |devices: &[runnel_media::capture::Device]| {
-        devices
-            .iter()
-            .map(|device| DeviceChoice { id: device.id.clone(), name: device.name.clone() })
-            .collect::<Vec<_>>()
-    };
     let encoders = encode::names().into_iter().map(|name| DeviceChoice { id: name.to_owned(), name: name.to_owned() });
-    let screens = choices(&found.screens);
     Devices {
         known: true,
         cameras: choices(&found.cameras),
         microphones: choices(&found.microphones),
         outputs: choices(&found.audio_outputs),
-        screen: !screens.is_empty(),
-        windows: screens.into_iter().filter(|device| device.id != "screen").collect(),
+        screen: !found.screens.is_empty(),
+        screen_asks: runnel_media::capture::screen_asks(),
+        windows: choices(&found.windows),
         desktop_sound: cfg!(target_os = "linux") || cfg!(target_os = "windows"),
         encoders: encoders.collect(),
     }
+}
+
+fn choices(devices: &[runnel_media::capture::Device]) -> Vec<DeviceChoice> {
+    devices.iter().map(|device| DeviceChoice { id: device.id.clone(), name: device.name.clone() }).collect()
 }

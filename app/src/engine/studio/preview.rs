@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use runnel_media::capture::{self, AudioSpec, CaptureClock, CaptureConfig, CaptureEvent, CaptureHandle, SourceSpec};
-use runnel_media::format::Size;
-use runnel_media::frame::{TrackKind, VideoFrame};
+use runnel_media::capture::{self, AudioSpec, CaptureConfig, CaptureEvent, CaptureHandle, SourceSpec};
+use runnel_media::frame::VideoFrame;
 use runnel_media::preprocess::level::{Level, LevelMeter};
 use runnel_media::slot;
 
@@ -31,12 +30,10 @@ impl Preview {
     pub(super) fn open(
         source: &SourceSpec,
         sound: &AudioSpec,
-        size: Size,
-        fps: u32,
+        config: CaptureConfig,
         attempt: u64,
         tell: Tell,
     ) -> Result<Self, Problem> {
-        let config = CaptureConfig { size, fps, clock: CaptureClock::start() };
         let opened = capture::open(source, sound, config).map_err(|error| {
             tracing::info!(%error, "the source could not be opened");
             match source {
@@ -63,8 +60,8 @@ impl Preview {
                 while let Some(event) = events.try_recv() {
                     let problem = match &event {
                         CaptureEvent::Lost { what, problem } => Some(super::about(*what, problem, &source)),
-                        CaptureEvent::Recovered { what: TrackKind::Video } => None,
-                        CaptureEvent::Recovered { .. } | CaptureEvent::Ended => continue,
+                        CaptureEvent::Recovered { .. } => None,
+                        CaptureEvent::Ended => continue,
                     };
                     let news = crate::engine::News::Studio(News::Device { attempt, problem });
                     // A word about a device that comes and goes quickly may be lost.

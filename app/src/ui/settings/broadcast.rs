@@ -2,10 +2,10 @@
 
 use egui::Ui;
 
-use crate::state::{Devices, RenderSize, SettingChange, SoundChoice};
+use crate::state::{RenderSize, SettingChange, SourceChoice};
 use crate::ui::dialog::Dialog;
-use crate::ui::{Cx, Go};
-use crate::widget::{Button, choice};
+use crate::ui::{Cx, Go, devices};
+use crate::widget::{Button, choice, toggle};
 
 use super::{Rows, watching};
 
@@ -18,19 +18,34 @@ const BITRATES: [u32; 8] = [600, 1000, 1500, 2500, 4000, 6000, 8000, 12_000];
 
 pub(super) fn show(ui: &mut Ui, rows: &mut Rows<'_, '_, '_>) {
     let settings = &rows.cx.state.settings;
-    rows.row(ui, "setting-camera", "setting-camera-about", |ui, rows| {
-        let all = cameras(rows.cx, settings.camera);
-        let label = rows.cx.text("setting-camera");
-        if let Some(picked) = choice::select(ui, rows.cx.theme, &label, 240.0, &settings.camera, &all) {
-            rows.change("setting-camera", SettingChange::Camera(picked));
+    rows.row(ui, "setting-source", "setting-source-about", |ui, rows| {
+        let all = picture_names(rows.cx);
+        let label = rows.cx.text("setting-source");
+        if let Some(picked) = choice::select(ui, rows.cx.theme, &label, 240.0, &settings.source, &all) {
+            rows.change("setting-source", SettingChange::Source(picked));
+        }
+    });
+    rows.row(ui, "setting-pointer", "setting-pointer-about", |ui, rows| {
+        let (on, label) = (settings.pointer, rows.cx.text("setting-pointer"));
+        if toggle::show(ui, rows.cx.theme, on, &label).changed() {
+            rows.change("setting-pointer", SettingChange::Pointer(!on));
         }
     });
     rows.row(ui, "setting-sound", "setting-sound-about", |ui, rows| {
-        let all = sounds(rows.cx, &settings.sound);
+        let all = devices::named(&devices::sounds(rows.cx, &settings.sound));
         let label = rows.cx.text("setting-sound");
         if let Some(picked) = choice::select(ui, rows.cx.theme, &label, 240.0, &settings.sound, &all) {
             rows.change("setting-sound", SettingChange::Sound(picked));
         }
+    });
+    rows.row(ui, "setting-denoise", "setting-denoise-about", |ui, rows| {
+        let (on, label) = (settings.denoise, rows.cx.text("setting-denoise"));
+        if toggle::show(ui, rows.cx.theme, on, &label).changed() {
+            rows.change("setting-denoise", SettingChange::Denoise(!on));
+        }
+    });
+    rows.whole(ui, "setting-check", "setting-check-about", |ui, rows| {
+        rows.check.show(ui, rows.cx, rows.cx.theme.colors.ground);
     });
     rows.row(ui, "setting-size", "setting-size-about", |ui, rows| {
         let mut sizes = SIZES.map(|(width, height)| RenderSize { width, height }).to_vec();
@@ -77,31 +92,13 @@ fn with<T: PartialEq>(all: &mut Vec<T>, chosen: T) {
     }
 }
 
-/// The cameras one can choose from.
-pub(in crate::ui) fn cameras(cx: &Cx<'_>, chosen: Option<u32>) -> Vec<(Option<u32>, String)> {
-    let devices: &Devices = &cx.state.devices;
-    let mut all = vec![(None, cx.text("setting-camera-first"))];
-    all.extend(devices.cameras.iter().filter_map(|it| Some((Some(it.id.parse().ok()?), it.name.clone()))));
-    if let Some(index) = chosen
-        && !all.iter().any(|(value, _)| *value == chosen)
-    {
-        all.push((chosen, cx.words.fill("source-camera", "number", &(index + 1).to_string())));
-    }
-    all
-}
-
-/// The sounds one can choose from.
-pub(in crate::ui) fn sounds(cx: &Cx<'_>, chosen: &SoundChoice) -> Vec<(SoundChoice, String)> {
-    let devices = &cx.state.devices;
-    let mut all =
-        vec![(SoundChoice::Source, cx.text("sound-source")), (SoundChoice::Microphone, cx.text("sound-microphone"))];
-    all.extend(devices.microphones.iter().map(|it| (SoundChoice::NamedMicrophone(it.id.clone()), it.name.clone())));
-    all.push((SoundChoice::Desktop, cx.text("sound-desktop")));
-    all.push((SoundChoice::Silence, cx.text("sound-silence")));
-    if let SoundChoice::NamedMicrophone(name) = chosen
-        && !all.iter().any(|(value, _)| value == chosen)
-    {
-        all.push((chosen.clone(), name.clone()));
+/// The pictures one can choose from; a file chosen in the studio is among them.
+pub(in crate::ui) fn picture_names(cx: &Cx<'_>) -> Vec<(SourceChoice, String)> {
+    let chosen = &cx.state.settings.source;
+    let mut all = devices::named(&devices::pictures(cx, chosen));
+    if let SourceChoice::File(path) = chosen {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        all.push((chosen.clone(), name));
     }
     all
 }

@@ -99,6 +99,30 @@ pub(super) fn show(ui: &mut Ui, rows: &mut Rows<'_, '_, '_>) {
             rows.change("setting-barrage-area", SettingChange::BarrageArea(f32::from(picked) / 100.0));
         }
     });
+    rows.row(ui, "setting-barrage-size", "setting-barrage-size-about", |ui, rows| {
+        if let Some(size) = pace(ui, rows.cx, "setting-barrage-size", settings.barrage_size) {
+            rows.change("setting-barrage-size", SettingChange::BarrageSize(size));
+        }
+    });
+    rows.row(ui, "setting-barrage-speed", "setting-barrage-speed-about", |ui, rows| {
+        if let Some(speed) = pace(ui, rows.cx, "setting-barrage-speed", settings.barrage_speed) {
+            rows.change("setting-barrage-speed", SettingChange::BarrageSpeed(speed));
+        }
+    });
+}
+
+/// Sizes and speeds of flying comments that are offered, in percent.
+const PACES: [u8; 5] = [50, 75, 100, 150, 200];
+
+/// A share of the usual as one of a few steps; gives the one that was picked.
+fn pace(ui: &mut Ui, cx: &Cx<'_>, key: &str, now: f32) -> Option<f32> {
+    let now = (now * 100.0).round().clamp(0.0, 255.0) as u8;
+    let mut paces = PACES.to_vec();
+    if !paces.contains(&now) {
+        paces.insert(0, now);
+    }
+    let all: Vec<_> = paces.iter().map(|it| (*it, cx.words.unit("percent", &it.to_string()))).collect();
+    choice::select(ui, cx.theme, &cx.text(key), 120.0, &now, &all).map(|picked| f32::from(picked) / 100.0)
 }
 
 /// Keeps a device in the list that is chosen but not there now.

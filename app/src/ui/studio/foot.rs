@@ -7,8 +7,8 @@ use crate::state::{Connection, Health, StudioPhase, StudioTelemetry};
 use crate::theme::{Type, Weight, space};
 use crate::ui::dialog::Dialog;
 use crate::ui::problem::{self, Step};
-use crate::ui::{Cx, Go, watch};
-use crate::widget::{Button, Hold, HoldOutcome, Kind, icon, meter, slider, text};
+use crate::ui::{Cx, Go, devices, watch};
+use crate::widget::{Button, Hold, HoldOutcome, Kind, icon, slider, text};
 
 use super::{details, go_live, target};
 
@@ -47,27 +47,12 @@ fn mixer(ui: &mut Ui, cx: &mut Cx<'_>) {
         }
         let gain_room = 300.0 * cx.theme.growth();
         let width = (ui.available_width() - gain_room).clamp(120.0, 640.0);
-        ui.vertical(|ui| {
-            ui.set_width(width);
-            ui.spacing_mut().item_spacing.y = 3.0;
-            let level = &studio.level;
-            for (side, key) in [(0, "studio-left"), (1, "studio-right")] {
-                meter::show(ui, cx.theme, &cx.text(key), (level.peak[side], level.loudness[side]), width);
-            }
-            meter::scale(ui, cx.theme, width);
-        });
+        devices::meters(ui, cx, width);
         ui.add_space(space::S);
-        let peak = studio.level.peak[0].max(studio.level.peak[1]);
-        let words = if peak > -60.0 {
-            let value = cx.words.unit("decibels", &cx.words.numbers().signed(peak));
-            cx.words.fill("studio-peak", "value", &value)
-        } else {
-            cx.text("studio-peak-silent")
-        };
-        let color = if peak > -3.0 { cx.theme.colors.live } else { cx.theme.colors.quiet };
-        ui.allocate_ui_with_layout(vec2(92.0 * cx.theme.growth(), 32.0), Layout::left_to_right(Align::Center), |ui| {
-            ui.set_min_width(92.0 * cx.theme.growth());
-            text::line(ui, cx.theme, &words, Type::Small, Weight::Regular, color);
+        let room = 92.0 * cx.theme.growth();
+        ui.allocate_ui_with_layout(vec2(room, 32.0), Layout::left_to_right(Align::Center), |ui| {
+            ui.set_min_width(room);
+            devices::peak(ui, cx);
         });
         gain(ui, cx);
     });
@@ -110,6 +95,10 @@ fn health(ui: &mut Ui, cx: &mut Cx<'_>) {
             }
             (_, Health::Degraded(problem)) => {
                 let (words, step) = of(cx, problem);
+                (icon::WARNING, colors.warn, words, step)
+            }
+            (_, Health::Idle) if studio.device.is_some() => {
+                let (words, step) = studio.device.as_ref().map(|problem| of(cx, problem)).unwrap_or_default();
                 (icon::WARNING, colors.warn, words, step)
             }
             (_, Health::Good) => (icon::CHECK_CIRCLE, colors.good, cx.text("health-good"), None),

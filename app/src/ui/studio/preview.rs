@@ -1,11 +1,11 @@
 //! The preview, and what lies over it.
 
-use egui::{Align2, Color32, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
+use egui::{Color32, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use crate::state::{BroadcastSummary, StudioPhase};
-use crate::theme::{Type, Weight, space};
-use crate::ui::Cx;
-use crate::widget::{Button, Kind, badge, icon, text};
+use crate::theme::{Weight, space};
+use crate::ui::{Cx, devices};
+use crate::widget::{Button, Kind, badge, text};
 
 use super::StudioView;
 
@@ -20,32 +20,7 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx<'_>, view: &mut StudioView) {
     };
     let rect = Rect::from_center_size(room.center(), size);
     let colors = cx.theme.colors;
-    ui.painter().rect_filled(rect, cx.theme.card_corners(), cx.theme.picture.ground);
-    let id = ui.scope_id().with("preview");
-    let response = ui.interact(rect, id, egui::Sense::hover());
-    let label = cx.text("studio-preview");
-    ui.ctx().accesskit_node_builder(response.id, |node| {
-        node.set_role(egui::Role::Video);
-        node.set_label(label);
-    });
-    if view.surface.has_picture() {
-        view.surface.paint(ui, cx.screen, rect);
-        round_off(ui, rect, f32::from(cx.theme.card_corners().nw), colors.ground);
-    } else {
-        let quiet = cx.theme.picture.quiet;
-        let words = cx.text("studio-preview-empty");
-        let galley = text::layout(ui, cx.theme, &words, (Type::Body, Weight::Regular), quiet, rect.width() - 48.0, 3);
-        let at = rect.center() - galley.size() / 2.0 + vec2(0.0, space::L);
-        let font = egui::FontId { size: 28.0, ..cx.theme.icon(28.0, false) };
-        ui.painter().text(
-            pos2(rect.center().x, at.y - space::XL),
-            Align2::CENTER_CENTER,
-            icon::VIDEO_CAMERA,
-            font,
-            quiet,
-        );
-        ui.painter().galley(at, galley, quiet);
-    }
+    devices::picture(ui, cx, &view.surface, rect, colors.ground);
     if view.margins {
         margins(ui, rect);
     }
@@ -68,29 +43,6 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx<'_>, view: &mut StudioView) {
         ui.ctx().request_repaint_after(std::time::Duration::from_millis(500));
     }
     summary(ui, cx, view, rect);
-}
-
-/// Rounds a picture's corners by painting what is behind it over them.
-fn round_off(ui: &Ui, rect: Rect, radius: f32, ground: Color32) {
-    const STEPS: usize = 8;
-    let corners = [
-        (rect.left_top(), 1.0, 1.0),
-        (rect.right_top(), -1.0, 1.0),
-        (rect.right_bottom(), -1.0, -1.0),
-        (rect.left_bottom(), 1.0, -1.0),
-    ];
-    for (corner, x, y) in corners {
-        let mut mesh = egui::Mesh::default();
-        mesh.colored_vertex(corner, ground);
-        for step in 0..=STEPS {
-            let (sin, cos) = (step as f32 / STEPS as f32 * std::f32::consts::FRAC_PI_2).sin_cos();
-            mesh.colored_vertex(corner + vec2(x * radius * (1.0 - cos), y * radius * (1.0 - sin)), ground);
-            if step > 0 {
-                mesh.add_triangle(0, step as u32, step as u32 + 1);
-            }
-        }
-        ui.painter().add(mesh);
-    }
 }
 
 /// Title-safe and action-safe lines: 90 % and 93 % of the picture, as broadcasters have them.

@@ -28,10 +28,12 @@ pub(super) fn show(ui: &Ui, cx: &Cx<'_>, view: &mut WatchView, watch: &WatchStat
     for message in watch.chat.messages.iter().skip(old) {
         view.barrage.push(&message.text, message.own);
     }
-    let size = (picture.height() / 22.0).clamp(cx.theme.size(Type::Body), 2.0 * cx.theme.size(Type::Lead));
+    let suits = (picture.height() / 22.0).clamp(cx.theme.size(Type::Body), 2.0 * cx.theme.size(Type::Lead));
+    let size = suits * settings.barrage_size;
     let lane = size * 1.6;
     let lanes = ((picture.height() * settings.barrage_area / lane).floor() as usize).max(1);
     view.barrage.set_stage(picture.width(), lanes);
+    view.barrage.set_speed(settings.barrage_speed);
     view.barrage.advance(cx.clock.now, watch.phase == WatchPhase::Playing);
     view.barrage.admit(|text| galley(ui, cx, text, size, Color32::WHITE).size().x);
 

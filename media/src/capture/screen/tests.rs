@@ -41,7 +41,12 @@ struct Capture {
 }
 
 fn open(display: &str, target: ScreenTarget, pointer: bool) -> Capture {
-    let config = CaptureConfig { size: Size::new(320, 180).expect("legal"), fps: 20, clock: CaptureClock::start() };
+    let config = CaptureConfig {
+        size: Size::new(320, 180).expect("legal"),
+        fps: 20,
+        clock: CaptureClock::start(),
+        grants: None,
+    };
     let (mut session, video, _audio, events) = Session::new(config);
     let environment = Environment { os: "linux".into(), x11: Some(display.into()), ..Environment::default() };
     start_in(&mut session, &environment, target, pointer).expect("starts");
@@ -85,6 +90,10 @@ fn a_screen_and_its_windows() {
         eprintln!("skipped: no xeyes or xwininfo on this machine");
         return;
     };
+
+    let listed = x11_windows::list(Some(&name)).expect("the display answers");
+    assert_eq!(listed, [Device { id: format!("{id:#x}"), name: "xeyes".into() }]);
+    assert!(x11_windows::list(Some(":no such display")).is_err());
 
     let capture = open(&name, ScreenTarget::Whole, true);
     let mut times = Vec::new();

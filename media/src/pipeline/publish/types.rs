@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,6 +44,8 @@ pub struct PublishConfig {
     pub audio_chain: AudioChain,
     /// Where the encoder probe keeps what it found.
     pub probe_cache: Option<PathBuf>,
+    /// Where a desktop's leave to capture its screen is kept; see [`CaptureConfig::grants`](crate::capture::CaptureConfig).
+    pub grants: Option<Arc<Path>>,
     /// Ends by itself after so much media time.
     pub seconds: Option<f64>,
     /// Number of the first chunk.
@@ -70,6 +73,7 @@ impl PublishConfig {
             chain: VideoChain::new(size, fps),
             audio_chain: AudioChain::default(),
             probe_cache: None,
+            grants: None,
             seconds: None,
             first_sequence: 0,
             first_init: 0,
