@@ -8,6 +8,7 @@ pub mod gui;
 pub mod options;
 pub mod publish;
 pub mod serve;
+mod teller;
 pub mod watch;
 
 use std::ffi::OsString;

@@ -78,17 +78,26 @@ fn processes_about(folder: &Path) -> Vec<String> {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_demo_that_is_killed_leaves_nothing_running() {
-    use std::io::{BufRead, BufReader};
-    use std::time::{Duration, Instant};
+    use std::io::{BufRead, BufReader, Read};
+    use std::time::Duration;
 
     let (home, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut demo = runnel(home.path())
         .env("TMPDIR", temporary.path())
         .args(["demo", "--viewers", "1", "--seconds", "60", "--size", "320x180", "--fps", "15", "--bitrate", "200"])
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    // All its processes share this end of a pipe, which closes when the last of them is gone.
+    let mut shared = demo.stderr.take().unwrap();
+    let (gone, all_gone) = std::sync::mpsc::channel();
+    let reader = std::thread::Builder::new().name("stderr".into()).spawn(move || {
+        let mut said = Vec::new();
+        let closed = shared.read_to_end(&mut said);
+        // The test may have failed meanwhile.
+        let _ = gone.send(closed.map(|_| said));
+    });
     let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
     let server = lines.next().unwrap().unwrap();
     let playlist = lines.next().unwrap().unwrap();
@@ -97,16 +106,8 @@ fn a_demo_that_is_killed_leaves_nothing_running() {
     assert!(!processes_about(temporary.path()).is_empty());
     demo.kill().unwrap();
     demo.wait().unwrap();
-    #[expect(clippy::disallowed_methods, reason = "real processes end in real time")]
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let left = processes_about(temporary.path());
-        #[expect(clippy::disallowed_methods, reason = "real processes end in real time")]
-        let late = Instant::now() > deadline;
-        if left.is_empty() {
-            return;
-        }
-        assert!(!late, "still running: {left:?}");
-        std::thread::park_timeout(Duration::from_millis(50));
-    }
+    let said = all_gone.recv_timeout(Duration::from_secs(20));
+    assert!(said.is_ok(), "still running: {:?}", processes_about(temporary.path()));
+    assert_eq!(processes_about(temporary.path()), Vec::<String>::new(), "{}", text(&said.unwrap().unwrap()));
+    reader.unwrap().join().unwrap();
 }

@@ -30,7 +30,7 @@ use self::{driver::Driver, event::Command};
 pub use crate::{reach::ReachConfig, wire::Role};
 use crate::{
     verify::VerifyError,
-    wire::{ManifestError, Sequence, SignedChunk, SignedManifest, SignedRevocation},
+    wire::{ManifestError, PublicKey, Sequence, SignedChunk, SignedManifest, SignedRevocation},
 };
 
 /// How many commands may wait for the node.
@@ -157,6 +157,13 @@ impl Node {
     /// Changes to a newer manifest and passes it on.
     pub fn update_manifest(&self, manifest: SignedManifest) -> Result<(), NodeError> {
         self.tell(Command::Manifest(manifest))
+    }
+
+    /// Says which keys the channel has now, 64 at most: manifests signed by others are not taken in any more.
+    ///
+    /// What is in force stays in force; a manifest that a neighbour passed on and whose key was missing is looked at again.
+    pub fn set_channel_keys(&self, keys: Vec<PublicKey>) -> Result<(), NodeError> {
+        self.tell(Command::ChannelKeys(keys))
     }
 
     /// Tells of peers that could become neighbours.

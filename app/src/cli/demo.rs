@@ -15,7 +15,6 @@ use runnel_media::format::Size;
 use super::child::{Line, unix_ms};
 use super::options;
 use super::{Failure, child};
-use crate::report;
 use children::{Children, Role};
 use collect::Collector;
 use table::Table;
@@ -101,8 +100,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
 fn conclude(args: &DemoArgs, collector: &Collector) -> Result<(), Failure> {
     let report = collector.report(&args.size.to_string(), args.fps, args.seconds.as_secs_f64());
     if let Some(path) = &args.report {
-        report::write(path, &report)
-            .map_err(|error| Failure::new(format!("the report could not be written to {}: {error}", path.display())))?;
+        super::teller::write_report(path, &report)?;
     }
     print!("{}", table::summary(&report));
     let blind: Vec<_> =

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::child::{self, Line};
 use super::options::{self, PictureArgs};
+use super::teller::{TICK, Teller, write_report};
 use super::{FAILED, Failure};
 use crate::embedded::Embedded;
 use crate::keys::{KeyError, Keys, StoreError};
@@ -90,9 +91,6 @@ struct Report {
     publisher: PublisherReport,
 }
 
-/// How often the state is told.
-const TICK: Duration = Duration::from_millis(500);
-
 /// Goes live.
 ///
 /// # Errors
@@ -141,16 +139,19 @@ async fn publish(paths: &Paths, args: &PublishArgs, server: String, stop: Cancel
         record: args.record.clone(),
     };
     let broadcast = Broadcast::start(config);
-    let mut teller = Teller::new(args.lines);
+    let mut telling = Telling::new(args.lines);
     let mut status = broadcast.status();
     let mut tick = tokio::time::interval(TICK);
     let mut usage = Usage::default();
     let mut asked = false;
     while !broadcast.is_over() {
         tokio::select! {
-            _ = tick.tick() => teller.tick(&status.borrow_and_update().clone(), usage.sample()),
+            _ = tick.tick() => {
+                usage.sample();
+                telling.tick(&status.borrow_and_update().clone());
+            },
             // A change of phase is told at once: the demo's clock runs from it.
-            Ok(()) = status.changed() => teller.news(&status.borrow_and_update().clone()),
+            Ok(()) = status.changed() => telling.news(&status.borrow_and_update().clone()),
             () = stop.cancelled(), if !asked => {
                 asked = true;
                 broadcast.stop();
@@ -158,34 +159,27 @@ async fn publish(paths: &Paths, args: &PublishArgs, server: String, stop: Cancel
         }
     }
     let last = broadcast.ended().await;
-    teller.news(&last);
+    telling.news(&last);
     let report = publisher_report(&last.media, usage.sample());
-    if args.lines {
-        child::print(&Line::Published { report: report.clone() });
-    }
+    telling.teller.line(|| Line::Published { report: report.clone() });
     if let Some(path) = &args.report {
         let report = Report {
             version: crate::report::VERSION,
             encoder: last.encoder.clone().unwrap_or_default(),
             publisher: report,
         };
-        crate::report::write(path, &report)
-            .map_err(|error| Failure::new(format!("the report could not be written to {}: {error}", path.display())))?;
+        write_report(path, &report)?;
     }
-    conclude(&last, args.lines)
+    conclude(&last).map_err(|failure| telling.teller.failed(failure))
 }
 
-fn conclude(last: &BroadcastStatus, lines: bool) -> Result<(), Failure> {
-    let failure = match &last.phase {
+fn conclude(last: &BroadcastStatus) -> Result<(), Failure> {
+    Err(match &last.phase {
         Phase::Ended(EndReason::TakenOver) => Failure::new("the channel went live elsewhere, so this broadcast ended"),
         Phase::Ended(EndReason::TakenDown) => Failure::new("a moderator took the broadcast down"),
         Phase::Ended(EndReason::Failed(error)) => Failure::from(FailedBroadcast(error.clone())),
         _ => return Ok(()),
-    };
-    if lines {
-        child::print(&Line::Problem { text: failure.to_string() });
-    }
-    Err(failure)
+    })
 }
 
 /// The reason of a failure, shared as the status shares it.
@@ -281,64 +275,48 @@ fn publisher_report(stats: &PublishStats, cost: Cost) -> PublisherReport {
     }
 }
 
-/// Tells how it goes: JSON lines for a parent, sentences on standard error for people.
-struct Teller {
-    lines: bool,
+/// Tells how publishing goes.
+struct Telling {
+    teller: Teller,
     encoder_told: bool,
     live_told: bool,
-    phase: String,
     bytes: u64,
 }
 
-impl Teller {
+impl Telling {
     fn new(lines: bool) -> Self {
-        Self { lines, encoder_told: false, live_told: false, phase: String::new(), bytes: 0 }
+        Self { teller: Teller::new(lines), encoder_told: false, live_told: false, bytes: 0 }
     }
 
-    fn tick(&mut self, status: &BroadcastStatus, _cost: Cost) {
+    fn tick(&mut self, status: &BroadcastStatus) {
         self.news(status);
         let out = status.media.bytes_out;
         let kbps = u32::try_from(out.saturating_sub(self.bytes) * 8 / u64::try_from(TICK.as_millis()).unwrap_or(1))
             .unwrap_or(u32::MAX);
         self.bytes = out;
-        if self.lines {
-            child::print(&Line::Publishing {
-                state: phase_word(&status.phase).to_owned(),
-                frames: status.media.frames_encoded,
-                dropped: status.media.dropped.values().sum(),
-                kbps,
-            });
-        }
+        self.teller.line(|| Line::Publishing {
+            state: phase_word(&status.phase).to_owned(),
+            frames: status.media.frames_encoded,
+            dropped: status.media.dropped.values().sum(),
+            kbps,
+        });
     }
 
     fn news(&mut self, status: &BroadcastStatus) {
         if let Some(encoder) = status.encoder.as_ref().filter(|_| !self.encoder_told) {
             self.encoder_told = true;
-            if self.lines {
-                child::print(&Line::Encoder { encoder: encoder.clone() });
-            } else {
-                eprintln!("encoder: {} ({})", encoder.name, encoder.reason);
-            }
+            self.teller.line(|| Line::Encoder { encoder: encoder.clone() });
+            self.teller.say(&format!("encoder: {} ({})", encoder.name, encoder.reason));
         }
         if let Some(micros) = status.first_chunk_micros.filter(|_| !self.live_told) {
             self.live_told = true;
-            if self.lines {
-                child::print(&Line::Live { at_unix_ms: micros as f64 / 1000.0 });
-            }
+            self.teller.line(|| Line::Live { at_unix_ms: micros as f64 / 1000.0 });
         }
-        let words = phase_words(&status.phase);
-        if words != self.phase {
-            if self.lines {
-                if let Phase::Connecting { problem } = &status.phase
-                    && !problem.is_empty()
-                {
-                    child::print(&Line::Problem { text: problem.clone() });
-                }
-            } else {
-                eprintln!("{words}");
-            }
-            self.phase = words;
-        }
+        let problem = match &status.phase {
+            Phase::Connecting { problem } => problem,
+            _ => "",
+        };
+        self.teller.phase(phase_words(status), problem);
     }
 }
 
@@ -353,13 +331,20 @@ fn phase_word(phase: &Phase) -> &'static str {
     }
 }
 
-fn phase_words(phase: &Phase) -> String {
-    match phase {
+fn phase_words(status: &BroadcastStatus) -> String {
+    match &status.phase {
         Phase::Connecting { problem } if !problem.is_empty() => format!("connecting: {problem}; trying again"),
         Phase::Reconnecting { .. } => {
             "the server does not answer: the show waits for it and goes on to viewers directly".to_owned()
         }
-        Phase::Live { .. } => "live; Ctrl-C ends the show".to_owned(),
+        Phase::Live { .. } => match (&status.ladder, status.picture) {
+            (Some(_), Some((size, fps, kbps))) => {
+                format!(
+                    "live, at {size} with {fps} pictures a second and {kbps} kbit/s, as the computer is too slow for more"
+                )
+            }
+            _ => "live; Ctrl-C ends the show".to_owned(),
+        },
         other => phase_word(other).to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 //! `runnel watch`: a channel in a window, or without one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::child::{self, Line};
 use super::options::{self, Target};
+use super::teller::{TICK, Teller, write_report};
 use super::{Failure, gui};
 use crate::embedded::Embedded;
 use crate::paths::Paths;
@@ -69,9 +70,6 @@ struct Report<'a> {
     #[serde(flatten)]
     viewer: &'a ViewerReport,
 }
-
-/// How often the state is told.
-const TICK: Duration = Duration::from_millis(500);
 
 /// Watches.
 ///
@@ -138,7 +136,7 @@ async fn watch(
         wait: false,
     };
     let watch = Watch::start(config)?;
-    let mut teller = Teller { lines: args.lines, phase: String::new() };
+    let mut teller = Teller::new(args.lines);
     let (mut status, mut usage) = (watch.status(), Usage::default());
     let mut tick = tokio::time::interval(TICK);
     let end = args.seconds.map(|seconds| clock::now() + seconds);
@@ -147,9 +145,11 @@ async fn watch(
         tokio::select! {
             _ = tick.tick() => {
                 usage.sample();
-                teller.tick(&status.borrow_and_update().clone());
+                let status = status.borrow_and_update().clone();
+                news(&mut teller, &status);
+                figures(&teller, &status);
             }
-            Ok(()) = status.changed() => teller.news(&status.borrow_and_update().clone()),
+            Ok(()) = status.changed() => news(&mut teller, &status.borrow_and_update().clone()),
             () = stop.cancelled(), if !asked => {
                 asked = true;
                 watch.stop();
@@ -167,9 +167,9 @@ async fn watch(
         (Some(_), None) => Some(Err(Failure::new("there was no picture to save"))),
         (None, _) => None,
     };
-    finish(args, &last, usage.sample())?;
+    finish(args, &teller, &last, usage.sample())?;
     pictured.transpose()?;
-    conclude(args, &last)
+    conclude(&last).map_err(|failure| teller.failed(failure))
 }
 
 /// The token kept for this server's community; a guest has none, and a server that does not answer yet is no error.
@@ -185,39 +185,27 @@ async fn screenshot(path: PathBuf, frame: runnel_media::frame::VideoFrame) -> Re
     Ok(drawn.await.map_err(|_| Failure::new("the screenshot failed"))??)
 }
 
-fn finish(args: &WatchArgs, last: &WatchStatus, cost: Cost) -> Result<(), Failure> {
+fn finish(args: &WatchArgs, teller: &Teller, last: &WatchStatus, cost: Cost) -> Result<(), Failure> {
     let report = viewer_report(last, cost);
-    if args.lines {
-        child::print(&Line::Watched {
-            report: report.clone(),
-            first_frame_unix_ms: last.first_frame_micros.map(|micros| micros as f64 / 1000.0),
-            watched_ms: last
-                .first_frame_micros
-                .map_or(0.0, |micros| (child::unix_ms() - micros as f64 / 1000.0).max(0.0)),
-        });
-    }
+    let first = last.first_frame_micros.map(|micros| micros as f64 / 1000.0);
+    teller.line(|| Line::Watched {
+        report: report.clone(),
+        first_frame_unix_ms: first,
+        watched_ms: first.map_or(0.0, |first| (child::unix_ms() - first).max(0.0)),
+    });
     match &args.report {
-        Some(path) => write_report(path, &report),
+        Some(path) => write_report(path, &Report { version: crate::report::VERSION, viewer: &report }),
         None => Ok(()),
     }
 }
 
-fn write_report(path: &Path, report: &ViewerReport) -> Result<(), Failure> {
-    crate::report::write(path, &Report { version: crate::report::VERSION, viewer: report })
-        .map_err(|error| Failure::new(format!("the report could not be written to {}: {error}", path.display())))
-}
-
-fn conclude(args: &WatchArgs, last: &WatchStatus) -> Result<(), Failure> {
-    let failure = match &last.phase {
+fn conclude(last: &WatchStatus) -> Result<(), Failure> {
+    Err(match &last.phase {
         Phase::Ended(EndReason::Failed(error)) => Failure::new(error),
         Phase::Ended(EndReason::TakenDown) => Failure::new("a moderator took the broadcast down"),
         _ if last.player.frames_shown == 0 => Failure::new("nothing was seen").next("RUST_LOG=info shows why"),
         _ => return Ok(()),
-    };
-    if args.lines {
-        child::print(&Line::Problem { text: failure.to_string() });
-    }
-    Err(failure)
+    })
 }
 
 fn viewer_report(last: &WatchStatus, cost: Cost) -> ViewerReport {
@@ -251,43 +239,25 @@ fn viewer_report(last: &WatchStatus, cost: Cost) -> ViewerReport {
     }
 }
 
-/// Tells how it goes: JSON lines for a parent, sentences on standard error for people.
-struct Teller {
-    lines: bool,
-    phase: String,
+/// Tells a parent the figures.
+fn figures(teller: &Teller, status: &WatchStatus) {
+    let latency = &status.player.latency_ms;
+    teller.line(|| Line::Watching {
+        state: phase_word(&status.phase).to_owned(),
+        frames: status.player.frames_shown,
+        latency_ms: (latency.count > 0).then(|| round(latency.p50, 0)),
+        stalls: status.player.stalls,
+        from_peers: status.delivery.peer_share(),
+    });
 }
 
-impl Teller {
-    fn tick(&mut self, status: &WatchStatus) {
-        self.news(status);
-        if self.lines {
-            let latency = &status.player.latency_ms;
-            child::print(&Line::Watching {
-                state: phase_word(&status.phase).to_owned(),
-                frames: status.player.frames_shown,
-                latency_ms: (latency.count > 0).then(|| round(latency.p50, 0)),
-                stalls: status.player.stalls,
-                from_peers: status.delivery.peer_share(),
-            });
-        }
-    }
-
-    fn news(&mut self, status: &WatchStatus) {
-        let words = phase_words(&status.phase);
-        if words == self.phase {
-            return;
-        }
-        if self.lines {
-            if let Phase::Connecting { problem } = &status.phase
-                && !problem.is_empty()
-            {
-                child::print(&Line::Problem { text: problem.clone() });
-            }
-        } else {
-            eprintln!("{words}");
-        }
-        self.phase = words;
-    }
+/// Tells how far it has come.
+fn news(teller: &mut Teller, status: &WatchStatus) {
+    let problem = match &status.phase {
+        Phase::Connecting { problem } => problem,
+        _ => "",
+    };
+    teller.phase(phase_words(&status.phase), problem);
 }
 
 fn phase_word(phase: &Phase) -> &'static str {

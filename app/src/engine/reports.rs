@@ -1,6 +1,7 @@
 //! From the sessions' figures to what the screens show. Pure.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use crate::session::broadcast::{BroadcastStatus, Phase as Publishing};
 use crate::session::watch::{EndReason, Phase as Watching, WatchStatus};
@@ -10,6 +11,61 @@ use crate::state::{Delivery, Encoder, Health, Problem, StudioPhase, StudioTeleme
 const LIVE_SLACK_MS: f64 = 400.0;
 /// Share of frames that may be lost before viewers notice: OBS warns from 1 %.
 const DROPPED_SHARE: f64 = 0.01;
+/// What was lost longer ago is over.
+const MEMORY: Duration = Duration::from_secs(30);
+/// Frames of so long are the least that a share is taken of, so that a single one at the start is no trouble.
+const LEAST_FRAMES: u64 = 300;
+
+/// Totals since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Totals {
+    captured: u64,
+    dropped: u64,
+    unsent: u64,
+}
+
+impl Totals {
+    /// Those of a broadcast.
+    pub(super) fn of(status: &BroadcastStatus) -> Self {
+        Self {
+            captured: status.media.frames_captured,
+            dropped: status.media.dropped.values().sum(),
+            unsent: status.upload_dropped,
+        }
+    }
+}
+
+/// What was lost in the last half minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lately {
+    /// So many frames that viewers notice.
+    frames: bool,
+    /// Chunks that never reached the server.
+    chunks: bool,
+}
+
+/// Remembers what was lost and when: pure.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    seen: VecDeque<(Instant, Totals)>,
+}
+
+impl Losses {
+    /// Takes the totals as they are now; says what was lost lately.
+    pub(super) fn note(&mut self, now: Instant, totals: Totals) -> Lately {
+        self.seen.push_back((now, totals));
+        // The oldest one kept is the newest that is old enough.
+        while self.seen.get(1).is_some_and(|(at, ..)| now.saturating_duration_since(*at) >= MEMORY) {
+            self.seen.pop_front();
+        }
+        let Some((_, then)) = self.seen.front() else { return Lately::default() };
+        let frames = totals.captured.saturating_sub(then.captured).max(LEAST_FRAMES);
+        Lately {
+            frames: totals.dropped.saturating_sub(then.dropped) as f64 > DROPPED_SHARE * frames as f64,
+            chunks: totals.unsent > then.unsent,
+        }
+    }
+}
 
 /// Kilobits a second between two counts of bytes.
 pub(super) fn kbps(before: u64, now: u64, passed: Duration) -> Option<u32> {
@@ -47,7 +103,7 @@ pub(super) fn watch_telemetry(status: &WatchStatus, bitrate_kbps: Option<u32>) -
 }
 
 /// How far watching has come; `paused` is the person's doing and hides the rest. `None` for what has no screen of its own.
-pub(super) fn watch_phase(status: &WatchStatus, paused: bool, since: std::time::Instant, address: &str) -> WatchPhase {
+pub(super) fn watch_phase(status: &WatchStatus, paused: bool, since: Instant, address: &str) -> WatchPhase {
     match &status.phase {
         Watching::Connecting { .. } | Watching::Opening | Watching::Waiting => WatchPhase::Opening { since },
         Watching::Playing if paused => WatchPhase::Paused,
@@ -80,7 +136,7 @@ pub(super) fn studio_telemetry(status: &BroadcastStatus, upload_kbps: Option<u32
 }
 
 /// The one verdict: the worst thing that is wrong, with the device's problem as the pipeline told it.
-pub(super) fn health(status: &BroadcastStatus, device: Option<Problem>) -> Health {
+pub(super) fn health(status: &BroadcastStatus, device: Option<Problem>, lately: Lately) -> Health {
     match &status.phase {
         Publishing::Connecting { .. } | Publishing::Starting | Publishing::Ending | Publishing::Ended(_) => {
             return Health::Idle;
@@ -91,14 +147,12 @@ pub(super) fn health(status: &BroadcastStatus, device: Option<Problem>) -> Healt
     if let Some(problem) = device {
         return Health::Bad(problem);
     }
-    if status.upload_dropped > 0 || status.buffered > Duration::from_secs(3) {
+    if lately.chunks || status.buffered > Duration::from_secs(3) {
         return Health::Degraded(Problem::UploadSlow);
     }
-    let dropped: u64 = status.media.dropped.values().sum();
-    let noticeable = dropped as f64 > DROPPED_SHARE * status.media.frames_captured.max(300) as f64;
     match (status.picture, &status.ladder) {
         (Some((size, fps, _)), Some(_)) => Health::Degraded(Problem::EncoderSlow { height: size.height(), fps }),
-        (Some((size, fps, _)), None) if noticeable => {
+        (Some((size, fps, _)), None) if lately.frames => {
             Health::Degraded(Problem::EncoderSlow { height: size.height(), fps })
         }
         _ => Health::Good,
@@ -106,7 +160,7 @@ pub(super) fn health(status: &BroadcastStatus, device: Option<Problem>) -> Healt
 }
 
 /// How far the broadcast has come; its end is told apart, since it needs what came before.
-pub(super) fn studio_phase(status: &BroadcastStatus, since: std::time::Instant) -> Option<StudioPhase> {
+pub(super) fn studio_phase(status: &BroadcastStatus, since: Instant) -> Option<StudioPhase> {
     match &status.phase {
         Publishing::Connecting { .. } | Publishing::Starting => Some(StudioPhase::Starting { since }),
         Publishing::Live { since } => Some(StudioPhase::Live { since: *since }),
@@ -120,8 +174,8 @@ mod tests {
     use super::*;
 
     #[expect(clippy::disallowed_methods, reason = "any instant serves as the start of a test's time")]
-    fn now() -> std::time::Instant {
-        std::time::Instant::now()
+    fn now() -> Instant {
+        Instant::now()
     }
 
     fn live() -> BroadcastStatus {
@@ -136,16 +190,37 @@ mod tests {
     #[test]
     fn the_worst_thing_is_the_verdict() {
         let mut status = live();
-        assert_eq!(health(&status, None), Health::Good);
-        status.media.frames_captured = 1000;
-        status.media.dropped = [("encode".to_owned(), 11)].into();
-        assert_eq!(health(&status, None), Health::Degraded(Problem::EncoderSlow { height: 720, fps: 30 }));
-        status.upload_dropped = 1;
-        assert_eq!(health(&status, None), Health::Degraded(Problem::UploadSlow));
-        assert_eq!(health(&status, Some(Problem::CameraLost)), Health::Bad(Problem::CameraLost));
+        let (nothing, frames) = (Lately::default(), Lately { frames: true, chunks: false });
+        let all = Lately { frames: true, chunks: true };
+        assert_eq!(health(&status, None, nothing), Health::Good);
+        let slow = Health::Degraded(Problem::EncoderSlow { height: 720, fps: 30 });
+        assert_eq!(health(&status, None, frames), slow);
+        status.ladder = Some("too slow".to_owned());
+        assert_eq!(health(&status, None, nothing), slow);
+        assert_eq!(health(&status, None, all), Health::Degraded(Problem::UploadSlow));
+        assert_eq!(health(&status, Some(Problem::CameraLost), all), Health::Bad(Problem::CameraLost));
         status.phase = Publishing::Reconnecting { since: now(), buffered: Duration::ZERO };
-        assert_eq!(health(&status, Some(Problem::CameraLost)), Health::Bad(Problem::UploadLost));
-        assert_eq!(health(&BroadcastStatus::default(), None), Health::Idle);
+        assert_eq!(health(&status, Some(Problem::CameraLost), nothing), Health::Bad(Problem::UploadLost));
+        assert_eq!(health(&BroadcastStatus::default(), None, all), Health::Idle);
+    }
+
+    #[test]
+    fn what_was_lost_is_forgotten_after_a_while() {
+        let (start, mut losses) = (now(), Losses::default());
+        let mut lossy_at = Vec::new();
+        // Thirty frames a second; from the tenth to the fifteenth second a third of them is lost.
+        for second in 0..120_u64 {
+            let totals = Totals { captured: second * 30, dropped: second.clamp(10, 15) * 10 - 100, unsent: 0 };
+            if losses.note(start + Duration::from_secs(second), totals).frames {
+                lossy_at.push(second);
+            }
+        }
+        assert_eq!((lossy_at.first(), lossy_at.last()), (Some(&11), Some(&44)));
+        assert_eq!(lossy_at.len(), 34);
+        let before = Totals { captured: 5, dropped: 5, unsent: 5 };
+        assert_eq!(Losses::default().note(start, before), Lately::default(), "what was lost before anyone looked");
+        let unsent = losses.note(start + Duration::from_secs(120), Totals { unsent: 1, ..Totals::default() });
+        assert!(unsent.chunks && !unsent.frames);
     }
 
     #[test]

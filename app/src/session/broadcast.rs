@@ -4,6 +4,7 @@ mod book;
 mod delivery;
 mod outbox;
 mod run;
+mod show;
 mod sitting;
 mod swarm;
 

@@ -121,7 +121,8 @@ impl Seeder {
             let id = rendition.id;
             match nodes.get(&id.0) {
                 Some(node) => {
-                    if let Err(error) = node.update_manifest(manifest.clone()) {
+                    let keys = node.set_channel_keys(channel_keys.to_vec());
+                    if let Err(error) = keys.and_then(|()| node.update_manifest(manifest.clone())) {
                         tracing::warn!(%broadcast, rendition = id.0, %error, "the seeding node missed a manifest");
                     }
                 }

@@ -19,7 +19,7 @@ mod pictures;
 mod rank;
 
 pub use cache::cached_or_run;
-pub use ladder::{Rung, ladder, step_down};
+pub use ladder::{Rung, ladder, step_down, step_up};
 pub use measure::{Measurement, measure, ssim};
 pub use pictures::pictures;
 pub use rank::{MARGIN, Verdict};

@@ -24,6 +24,7 @@ use crate::preprocess::level::Level;
 use crate::preprocess::{AudioProcessor, Preprocessor};
 use crate::slot;
 
+mod climb;
 mod encoding;
 mod overload;
 mod packaging;
@@ -37,6 +38,7 @@ mod video;
 pub use packaging::Sink;
 pub use types::{EndReason, PublishConfig, PublishError, PublishEvent, PublishProblem, PublishStats, StageTimes};
 
+use climb::Climb;
 use encoding::EncodeThread;
 use packaging::PackageThread;
 use shared::{Growth, MESSAGES, Message, PICTURES, Shared, VideoSource, tell};
@@ -98,6 +100,8 @@ impl Publisher {
             choice: config.encoder.clone(),
             probe_cache: config.probe_cache.clone(),
             rung,
+            top: rung,
+            climb: Climb::default(),
             color,
             keyframe_every: config.keyframe_every,
             open: Box::new(crate::encode::open),

@@ -16,7 +16,7 @@ use std::{
 use bytes::Bytes;
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 
-use self::neighbour::Neighbour;
+use self::{neighbour::Neighbour, news::Strange};
 use super::{NeighbourStats, NodeConfig, NodeError, NodeEvent, NodeProblem, NodeStats, RoleKey, event::Command};
 use crate::{
     behaviour::lane::Lane,
@@ -87,6 +87,8 @@ pub(crate) struct Core {
     role: Role,
     rendition: RenditionId,
     channel_keys: Vec<PublicKey>,
+    /// The newest manifest that was signed by a key we were not told of, from whom, and when the owner was last told.
+    strange: Option<Strange>,
     community_key: Option<PublicKey>,
     role_key: Option<RoleKey>,
     ticket: Bytes,
@@ -129,6 +131,7 @@ impl Core {
             role: config.role,
             rendition: config.rendition,
             channel_keys: config.channel_keys.clone(),
+            strange: None,
             community_key: config.community_key,
             role_key: config.role_key.clone(),
             ticket: config.ticket.clone().unwrap_or_default(),
@@ -226,6 +229,7 @@ impl Core {
         match command {
             Command::Publish(chunk) => self.publish(now, &chunk),
             Command::Manifest(manifest) => self.own_manifest(now, manifest),
+            Command::ChannelKeys(keys) => self.set_channel_keys(now, keys),
             Command::RoleKey(key) => self.role_key = Some(key),
             Command::Ticket(ticket) => self.ticket = ticket,
             Command::Candidates(candidates) => {

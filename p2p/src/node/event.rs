@@ -7,7 +7,7 @@ use libp2p::{Multiaddr, PeerId};
 use thiserror::Error;
 
 use super::{Candidate, RoleKey};
-use crate::wire::{Manifest, Revocation, Sequence, SignedChunk, SignedManifest, SignedRevocation};
+use crate::wire::{Manifest, PublicKey, Revocation, Sequence, SignedChunk, SignedManifest, SignedRevocation};
 
 /// What a node tells its owner.
 #[derive(Debug)]
@@ -19,6 +19,9 @@ pub enum NodeEvent {
     Chunk(SignedChunk),
     /// The broadcaster changed the manifest: a new version, or a new epoch.
     ManifestChanged(Arc<Manifest>, SignedManifest),
+    /// A neighbour has a manifest signed by a key that we were not told of: ask the community for the channel's keys and
+    /// hand them to [`Node::set_channel_keys`](super::Node::set_channel_keys). Told now and then for as long as it is so.
+    KeysWanted,
     /// Somebody has to fetch this chunk over HTTP; answer with `supply_origin` or `origin_failed` in any case.
     OriginWanted {
         /// Which chunk.
@@ -85,6 +88,7 @@ pub enum NodeProblem {
 pub(crate) enum Command {
     Publish(SignedChunk),
     Manifest(SignedManifest),
+    ChannelKeys(Vec<PublicKey>),
     RoleKey(RoleKey),
     Ticket(Bytes),
     Candidates(Vec<Candidate>),

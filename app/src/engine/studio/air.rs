@@ -22,6 +22,7 @@ pub(super) struct Live {
     previewed: bool,
     peak_viewers: u64,
     counted: (Instant, u64),
+    losses: reports::Losses,
 }
 
 impl Core {
@@ -88,6 +89,7 @@ impl Core {
             previewed: false,
             peak_viewers: 0,
             counted: (since, 0),
+            losses: reports::Losses::default(),
         });
         let mut settings = self.settings.get().clone();
         settings.studio.title = title;
@@ -116,13 +118,14 @@ impl Core {
             self.outlet.emit(Event::StudioPhase(phase));
         }
         let device = status.problems.first().and_then(|problem| prepare::device_problem(problem, &source));
-        let health = reports::health(&status, device);
+        let now = clock::now();
+        let lately = live.losses.note(now, reports::Totals::of(&status));
+        let health = reports::health(&status, device, lately);
         if health != live.health {
             live.health = health.clone();
             self.outlet.emit(Event::StudioHealth(health));
         }
         let sent = status.media.bytes_out + status.node.as_ref().map_or(0, |node| node.bytes_to_peers);
-        let now = clock::now();
         let upload = reports::kbps(live.counted.1, sent, now - live.counted.0);
         live.counted = (now, sent);
         self.outlet.measure(Event::StudioTelemetry(reports::studio_telemetry(&status, upload)));

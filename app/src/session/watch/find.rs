@@ -23,6 +23,13 @@ pub(super) struct Found {
     pub(super) manifest: Manifest,
 }
 
+/// What is new about a broadcast.
+pub(super) struct Renewed {
+    pub(super) channel_keys: Vec<PublicKey>,
+    pub(super) signed: SignedManifest,
+    pub(super) manifest: Manifest,
+}
+
 /// Finds what the channel shows; waits for the server, and for the show where that was asked. `None` when stopped.
 pub(super) async fn find(
     config: &WatchConfig,
@@ -73,13 +80,14 @@ async fn attempt(config: &WatchConfig) -> Result<Option<Found>, WatchError> {
 }
 
 impl Found {
-    /// The newest manifest of the same broadcast, verified.
-    pub(super) async fn refresh(&self) -> Result<(SignedManifest, Manifest), WatchError> {
-        let signed = self.client.manifest(self.broadcast.id).await?;
-        let manifest = signed.verify(&self.channel_keys)?;
+    /// The newest manifest of the same broadcast, verified by the keys that the channel has now: they may have been changed.
+    pub(super) async fn refresh(&self) -> Result<Renewed, WatchError> {
+        let id = self.broadcast.channel.to_string();
+        let (channel, signed) = tokio::try_join!(self.client.channel(&id), self.client.manifest(self.broadcast.id))?;
+        let manifest = signed.verify(&channel.keys)?;
         if manifest.broadcast != self.broadcast.id {
             return Err(ClientError::Answer("a manifest of another broadcast".to_owned()).into());
         }
-        Ok((signed, manifest))
+        Ok(Renewed { channel_keys: channel.keys, signed, manifest })
     }
 }

@@ -128,9 +128,9 @@ impl Loop {
 
     async fn renew(&self, verifier: &mut Verifier) -> Result<(), Unwanted> {
         match self.found.refresh().await {
-            Ok((_, manifest)) => {
-                if verifier.update(manifest.clone()).is_ok() {
-                    self.say(News::Manifest(manifest)).await?;
+            Ok(renewed) => {
+                if verifier.update(renewed.manifest.clone()).is_ok() {
+                    self.say(News::Manifest(renewed.manifest)).await?;
                 }
             }
             Err(error) => tracing::debug!(%error, "the manifest could not be renewed"),

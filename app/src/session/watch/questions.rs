@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use backend_lite::api::{BroadcastState, ChunkRange, ClientError};
-use runnel_p2p::wire::{Manifest, SignedManifest};
 
 use super::feed::Feed;
+use super::find::Renewed;
 use super::viewing::{Over, Viewing};
 use super::{Phase, WatchError, presence};
 use crate::session::broadcast::RENDITION;
@@ -27,7 +27,7 @@ pub(super) enum Answer {
         state: Option<BroadcastState>,
         superseded: bool,
     },
-    Manifest(Result<(SignedManifest, Manifest), WatchError>),
+    Manifest(Result<Box<Renewed>, WatchError>),
     /// Peers had their chance to give the start.
     StartDue,
 }
@@ -71,7 +71,7 @@ impl Viewing<'_> {
         }
         let (found, tell) = (self.found.clone(), self.answers.0.clone());
         tokio::spawn(async move {
-            let renewed = found.refresh().await;
+            let renewed = found.refresh().await.map(Box::new);
             let _ = tell.send(Answer::Manifest(renewed)).await;
         });
     }
@@ -102,12 +102,15 @@ impl Viewing<'_> {
             Answer::Manifest(renewed) => {
                 self.renewing = false;
                 match renewed {
-                    Ok((signed, manifest)) => {
-                        if let Feed::Swarm(swarm) = &self.feed
-                            && let Err(error) = swarm.node.update_manifest(signed.clone())
-                        {
-                            tracing::debug!(%error, "the node did not take the manifest");
+                    Ok(renewed) => {
+                        let Renewed { channel_keys, signed, manifest } = *renewed;
+                        if let Feed::Swarm(swarm) = &self.feed {
+                            let keys = swarm.node.set_channel_keys(channel_keys.clone());
+                            if let Err(error) = keys.and_then(|()| swarm.node.update_manifest(signed.clone())) {
+                                tracing::debug!(%error, "the node did not take the manifest");
+                            }
                         }
+                        self.found.channel_keys = channel_keys;
                         self.renewed(signed, manifest);
                     }
                     Err(error) => tracing::info!(%error, "the manifest could not be renewed"),

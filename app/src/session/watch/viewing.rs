@@ -210,6 +210,7 @@ impl<'a> Viewing<'a> {
         match event {
             NodeEvent::Chunk(chunk) => self.chunk(chunk),
             NodeEvent::ManifestChanged(manifest, signed) => self.renewed(signed, (*manifest).clone()),
+            NodeEvent::KeysWanted => self.renew(),
             NodeEvent::OriginWanted { sequence, deadline } => {
                 if let Feed::Swarm(swarm) = &mut self.feed {
                     swarm.fetch(sequence.0, deadline);

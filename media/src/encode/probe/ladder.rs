@@ -66,6 +66,12 @@ pub fn step_down(from: Rung, headroom: f64) -> Option<Rung> {
     fits.or(rungs.last()).copied()
 }
 
+/// The next step up from `from` on the way back to `top`; `None` at the top.
+pub fn step_up(top: Rung, from: Rung) -> Option<Rung> {
+    let below = ladder(top.size, top.fps, top.bitrate_kbps);
+    std::iter::once(top).chain(below).take_while(|rung| rung.work() > from.work()).last()
+}
+
 /// The same shape with this shorter side, both sides even.
 fn scaled(size: Size, short: u32) -> Option<Size> {
     let (width, height) = (size.width(), size.height());
@@ -115,6 +121,24 @@ mod tests {
         assert_eq!(step_down(from, 0.5).map(|rung| rung.size), Some(size(854, 480)));
         assert_eq!(step_down(from, 0.0).map(|rung| rung.size), Some(size(214, 120)));
         assert_eq!(step_down(Rung { size: size(16, 16), fps: 10, bitrate_kbps: 64 }, 0.5), None);
+    }
+
+    #[test]
+    fn the_way_up_is_the_way_down() {
+        let top = Rung { size: size(1280, 720), fps: 60, bitrate_kbps: 4000 };
+        let mut seen = vec![step_down(top, 0.1).expect("there is less")];
+        while let Some(rung) = step_up(top, seen[seen.len() - 1]) {
+            seen.push(rung);
+        }
+        let expected = [
+            "480x270@30 546",
+            "640x360@30 841",
+            "854x480@30 1295",
+            "960x540@30 1545",
+            "1280x720@30 2378",
+            "1280x720@60 4000",
+        ];
+        assert_eq!(words(&seen), expected);
     }
 
     proptest! {

@@ -7,11 +7,12 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use super::climb::{Climb, Look};
 use super::overload::Overload;
 use super::shared::{Growth, Message, Paced, Shared, TICK, count, tell};
 use super::types::{EndReason, PublishEvent, PublishProblem};
 use crate::capture::queue;
-use crate::encode::probe::{ProbeRequest, Rung, cached_or_run, step_down};
+use crate::encode::probe::{ProbeRequest, Rung, cached_or_run, step_down, step_up};
 use crate::encode::{EncodeError, EncoderChoice, VideoEncoder, VideoEncoderConfig, names, rav1e};
 use crate::format::{ColorSpace, Timestamp};
 use crate::frame::EncodedFrame;
@@ -28,6 +29,9 @@ pub(crate) struct EncodeThread {
     pub(crate) choice: EncoderChoice,
     pub(crate) probe_cache: Option<PathBuf>,
     pub(crate) rung: Rung,
+    /// What was asked for.
+    pub(crate) top: Rung,
+    pub(crate) climb: Climb,
     pub(crate) color: ColorSpace,
     pub(crate) keyframe_every: Duration,
     pub(crate) open: Opener,
@@ -84,6 +88,22 @@ impl EncodeThread {
     /// Asks for less work from now on, if there is less.
     fn step_down(&mut self, headroom: f64, reason: String) {
         let Some(rung) = step_down(self.rung, headroom.min(LEAST_STEP)) else { return };
+        self.climb.went_down(self.shared.clock.now());
+        self.change_rung(rung, reason);
+    }
+
+    /// Asks for more work again after a long calm, if there is more that was asked for.
+    fn step_up(&mut self, name: &str, look: Look) -> bool {
+        let Some(rung) = step_up(self.top, self.rung) else { return false };
+        let more = rung.work() / self.rung.work();
+        if !self.climb.handle(self.shared.clock.now(), look, more) {
+            return false;
+        }
+        self.change_rung(rung, format!("{name} has time to spare again"));
+        true
+    }
+
+    fn change_rung(&mut self, rung: Rung, reason: String) {
         self.rung = rung;
         *self.shared.new_rung.lock() = Some(rung);
         let Rung { size, fps, bitrate_kbps } = rung;
@@ -106,10 +126,12 @@ impl EncodeThread {
         let mut overload = Overload::default();
         let mut dropped = Growth::default();
         let mut failed_at = None;
+        let mut busy = Duration::ZERO;
         self.shared.ready.store(true, Ordering::Release);
         loop {
             let next = self.pictures.recv_timeout(TICK);
             count(&self.shared.counters.dropped_encode, dropped.since(self.pictures.dropped()));
+            let since = self.shared.clock.now();
             let result = match next {
                 Ok(Some(paced)) => self.picture(&mut open, paced),
                 Ok(None) => self.drain(&mut open),
@@ -119,6 +141,7 @@ impl EncodeThread {
                     return;
                 }
             };
+            busy += self.shared.clock.now().saturating_since(since);
             if let Err(error) = result {
                 match self.replace(&open, &error, &mut failed_at) {
                     Ok(other) => open = other,
@@ -133,6 +156,8 @@ impl EncodeThread {
                 let reason =
                     format!("{} keeps up with {:.0} % of the pictures only", open.encoder.name(), part * 100.0);
                 self.step_down(part, reason);
+            } else if self.step_up(open.encoder.name(), Look { lost, busy }) {
+                overload.reset();
             }
         }
     }
@@ -147,7 +172,7 @@ impl EncodeThread {
         }
         let bitrate = self.shared.new_bitrate.swap(0, Ordering::Relaxed);
         if bitrate > 0 && open.encoder.set_bitrate(bitrate).is_ok() {
-            self.rung.bitrate_kbps = bitrate;
+            (self.rung.bitrate_kbps, self.top.bitrate_kbps) = (bitrate, bitrate);
             self.shared.encoder.lock().1.bitrate_kbps = bitrate;
         }
         let at = paced.frame.timestamp;

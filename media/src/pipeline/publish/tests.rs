@@ -214,6 +214,8 @@ fn with_puppets(count: u32, fails_after: usize) -> (Vec<Message>, Vec<(String, i
         choice: EncoderChoice::Named("rav1e:quality".into()),
         probe_cache: None,
         rung,
+        top: rung,
+        climb: Climb::default(),
         color: ColorSpace::default(),
         keyframe_every: Duration::from_secs(2),
         open: Box::new(move |name, _| {

@@ -190,7 +190,7 @@ pub enum PublishEvent {
     Problem(PublishProblem),
     /// It is well again.
     Solved(PublishProblem),
-    /// The machine is too slow: size, pictures a second and rate are now these.
+    /// The machine is too slow, or fast enough again: size, pictures a second and rate are now these.
     Ladder {
         /// Picture size.
         size: Size,

@@ -1,6 +1,6 @@
 //! What travels the swarm beside media: manifests, and revocations, which must arrive within two seconds everywhere.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use libp2p::{PeerId, swarm::ConnectionId};
 
@@ -9,13 +9,46 @@ use crate::{
     behaviour::lane::Lane,
     node::{NodeEvent, NodeProblem},
     verify::Update,
-    wire::{Bye, ManifestError, Message, Revocation, Revoked, SignedManifest, SignedRevocation},
+    wire::{Bye, ManifestError, Message, PublicKey, Revocation, Revoked, SignedManifest, SignedRevocation},
 };
 
+/// The owner is told so often at most that keys are wanted, whatever neighbours make up.
+const KEYS_WANTED: Duration = Duration::from_secs(10);
+/// More keys than a channel ever has at one time.
+const MOST_KEYS: usize = 64;
 /// How many revocations are remembered, so that none goes in circles.
 const REVOCATIONS: usize = 64;
 
+/// A manifest that nobody can judge before the channel's keys are known.
+#[derive(Debug)]
+pub(super) struct Strange {
+    signed: SignedManifest,
+    from: ConnectionId,
+    told: Instant,
+}
+
 impl Core {
+    /// The channel's keys were added to or revoked. What is in force stays so: ending it is the community's, by a revocation.
+    pub(super) fn set_channel_keys(&mut self, now: Instant, mut keys: Vec<PublicKey>) {
+        keys.truncate(MOST_KEYS);
+        self.channel_keys = keys;
+        if let Some(Strange { signed, from, .. }) = self.strange.take() {
+            self.manifest(now, from, signed);
+        }
+    }
+
+    /// Keeps a manifest for when its key is known, and asks the owner for keys now and then.
+    fn wonder(&mut self, now: Instant, from: ConnectionId, signed: SignedManifest) {
+        let told = match &self.strange {
+            Some(strange) if now.saturating_duration_since(strange.told) < KEYS_WANTED => strange.told,
+            _ => {
+                self.event(NodeEvent::KeysWanted);
+                now
+            }
+        };
+        self.strange = Some(Strange { signed, from, told });
+    }
+
     /// The owner has a newer manifest.
     pub(super) fn own_manifest(&mut self, now: Instant, signed: SignedManifest) {
         let update = match signed.verify(&self.channel_keys) {
@@ -33,7 +66,7 @@ impl Core {
         let manifest = match signed.verify(&self.channel_keys) {
             Ok(manifest) => manifest,
             // The channel may have a key that we were not told of.
-            Err(ManifestError::UnknownKey { .. }) => return,
+            Err(ManifestError::UnknownKey { .. }) => return self.wonder(now, connection, signed),
             Err(e) => return self.cut(now, connection, true, &e.to_string()),
         };
         if let Some(neighbour) = self.neighbours.get_mut(&connection) {

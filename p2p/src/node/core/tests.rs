@@ -6,6 +6,10 @@ use super::*;
 use crate::wire::{BroadcastId, BroadcastKey, ChannelId, ChannelKey, Epoch, Manifest, Rendition};
 
 fn manifest(version: u32) -> SignedManifest {
+    manifest_by(&ChannelKey::from_bytes([4; 32]), version)
+}
+
+fn manifest_by(key: &ChannelKey, version: u32) -> SignedManifest {
     let rendition = Rendition {
         id: RenditionId(1),
         width: 640,
@@ -27,7 +31,7 @@ fn manifest(version: u32) -> SignedManifest {
         renditions: vec![rendition],
         created: 0,
     };
-    manifest.sign(&ChannelKey::from_bytes([4; 32])).unwrap()
+    manifest.sign(key).unwrap()
 }
 
 /// Two nodes, in virtual time, and what each wants closed.
@@ -175,4 +179,38 @@ fn a_newer_manifest_is_passed_on_once() {
     pair.nodes[0].handle(pair.now, Input::Command(Command::Manifest(manifest(1))));
     pair.settle();
     assert!(matches!(pair.events[0].last(), Some(NodeEvent::Problem(NodeProblem::NotAccepted { .. }))));
+}
+
+#[test]
+fn a_manifest_by_a_new_key_counts_once_the_key_is_known() {
+    let mut pair = Pair::new();
+    pair.open(0, 1, 0);
+    pair.open(1, 1, 0);
+    pair.settle();
+    let (old, new) = (ChannelKey::from_bytes([4; 32]), ChannelKey::from_bytes([5; 32]));
+    let wanted = |events: &[NodeEvent]| events.iter().filter(|e| matches!(e, NodeEvent::KeysWanted)).count();
+    let changed = |events: &[NodeEvent]| {
+        events
+            .iter()
+            .filter_map(|e| if let NodeEvent::ManifestChanged(m, _) = e { Some(m.version) } else { None })
+            .max()
+    };
+    // The broadcaster changes its key; the viewer hears of the manifest before it hears of the key.
+    let both = vec![old.public(), new.public()];
+    pair.nodes[0].handle(pair.now, Input::Command(Command::ChannelKeys(both)));
+    for version in [2, 3] {
+        pair.nodes[0].handle(pair.now, Input::Command(Command::Manifest(manifest_by(&new, version))));
+        pair.settle();
+    }
+    assert_eq!((wanted(&pair.events[1]), changed(&pair.events[1])), (1, None), "asked once, not for each");
+    assert_eq!(pair.nodes[1].members(), 1, "a key that we do not know yet is no crime");
+    pair.nodes[1].handle(pair.now, Input::Command(Command::ChannelKeys(vec![new.public()])));
+    pair.settle();
+    assert_eq!(changed(&pair.events[1]), Some(3), "what was kept is looked at again");
+
+    // The old key is revoked: nothing it signs is taken in any more.
+    pair.nodes[1].handle(pair.now, Input::Command(Command::Manifest(manifest_by(&old, 4))));
+    pair.settle();
+    assert!(matches!(pair.events[1].last(), Some(NodeEvent::Problem(NodeProblem::NotAccepted { .. }))));
+    assert_eq!(pair.nodes[1].members(), 1);
 }
