@@ -123,6 +123,16 @@ pub enum Command {
         /// The passphrase.
         passphrase: Secret,
     },
+    /// Take in keys that were exported elsewhere, by the system's dialog.
+    ImportKeys {
+        /// The passphrase they were exported under.
+        passphrase: Secret,
+    },
+    /// Open, or begin, the file that keeps keys where there is no keyring.
+    UnlockKeys {
+        /// Its passphrase.
+        passphrase: Secret,
+    },
     /// Revoke this machine's key and make a new one.
     RevokeKey,
     /// Dismiss a message; the app does it itself.

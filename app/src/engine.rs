@@ -220,6 +220,8 @@ impl Core {
             Command::EndBroadcast => self.end_broadcast(),
             Command::Change(change) => self.change(change),
             Command::ExportKeys { passphrase } => self.export_keys(passphrase),
+            Command::ImportKeys { passphrase } => self.import_keys(passphrase),
+            Command::UnlockKeys { passphrase } => self.unlock_keys(passphrase),
             Command::RevokeKey => self.revoke_key(),
             // The app does it itself; and quitting ends the loop.
             Command::DismissToast(_) | Command::Quit => {}

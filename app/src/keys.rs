@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::paths::Paths;
 pub use store::{Memory, PassphraseFile, SecretStore, StoreError, SystemKeyring};
 
+/// Name of the file of keys.
+const FILE: &str = "secrets.age";
+
 /// All channel keys of this person on this machine.
 pub struct Keys {
     store: Box<dyn SecretStore>,
@@ -87,12 +90,14 @@ impl Keys {
     /// Asks the keyring over D-Bus: not for the UI thread.
     ///
     /// # Errors
-    /// [`StoreError::NoKeyring`] where there is no keyring and no passphrase.
+    /// [`StoreError::NoKeyring`] where there is no keyring and no passphrase, [`StoreError::Locked`] where the file is there
+    /// and no passphrase was given.
     pub fn open(paths: &Paths, passphrase: Option<SecretString>) -> Result<Self, KeyError> {
         let folder = paths.keys();
         let store: Box<dyn SecretStore> = match (SystemKeyring::open(), passphrase) {
             (Ok(keyring), None) => Box::new(keyring),
-            (_, Some(passphrase)) => Box::new(PassphraseFile::open(folder.join("secrets.age"), passphrase)?),
+            (_, Some(passphrase)) => Box::new(PassphraseFile::open(folder.join(FILE), passphrase)?),
+            (Err(StoreError::NoKeyring), None) if folder.join(FILE).exists() => return Err(StoreError::Locked.into()),
             (Err(error), None) => return Err(error.into()),
         };
         Ok(Self { store, index: Some(folder.join("index.json")), writing: Mutex::new(()) })
@@ -135,6 +140,17 @@ impl Keys {
         let key = ChannelKey::from_bytes(random_secret()?);
         self.put(community, channel, &key)?;
         Ok(key)
+    }
+
+    /// Takes over another's key of a channel, unless one is here.
+    ///
+    /// # Errors
+    /// When either store cannot be read, or this one not be written.
+    pub fn keep(&self, other: &Self, community: &str, channel: &str) -> Result<(), KeyError> {
+        match (self.get(community, channel)?, other.get(community, channel)?) {
+            (None, Some(key)) => self.put(community, channel, &key),
+            _ => Ok(()),
+        }
     }
 
     fn put(&self, community: &str, channel: &str, key: &ChannelKey) -> Result<(), KeyError> {
@@ -288,6 +304,26 @@ mod tests {
         there.forget("c", "ann").unwrap();
         there.get_or_create("c", "ann").unwrap();
         assert!(matches!(there.import(&file, secret("long enough")), Err(KeyError::Exists(_))));
+    }
+
+    #[test]
+    fn a_key_that_would_be_forgotten_can_be_kept_in_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = Keys::ephemeral();
+        let public = held.get_or_create("c", "ann").unwrap().public();
+        let file = |passphrase| {
+            let file = PassphraseFile::open(folder.path().join(FILE), secret(passphrase)).unwrap();
+            Keys::with_store(Box::new(file), folder.path())
+        };
+        file("long enough").keep(&held, "c", "ann").unwrap();
+        file("long enough").keep(&held, "c", "bob").unwrap();
+        assert_eq!(file("long enough").get("c", "ann").unwrap().unwrap().public(), public, "after a restart");
+        assert!(file("long enough").get("c", "bob").unwrap().is_none());
+        // What is there already stays.
+        let other = Keys::ephemeral();
+        other.get_or_create("c", "ann").unwrap();
+        file("long enough").keep(&other, "c", "ann").unwrap();
+        assert_eq!(file("long enough").get("c", "ann").unwrap().unwrap().public(), public);
     }
 
     #[test]

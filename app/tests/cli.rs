@@ -91,7 +91,7 @@ fn a_demo_that_is_killed_leaves_nothing_running() {
         .unwrap();
     // All its processes share this end of a pipe, which closes when the last of them is gone.
     let mut shared = demo.stderr.take().unwrap();
-    let (gone, all_gone) = std::sync::mpsc::channel();
+    let (gone, all_gone) = std::sync::mpsc::sync_channel(1);
     let reader = std::thread::Builder::new().name("stderr".into()).spawn(move || {
         let mut said = Vec::new();
         let closed = shared.read_to_end(&mut said);

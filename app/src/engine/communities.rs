@@ -115,8 +115,8 @@ impl Core {
                     let _ = tell.send(super::News::Community(News::Embedded(server))).await;
                 }
                 Ok(Err(error)) => {
-                    tracing::error!(%error, "there is no embedded server");
-                    let _ = tell.send(super::News::Pass(Event::Notice(Notice::Problem(Problem::Unexpected)))).await;
+                    let problem = problem::embedded(&error);
+                    let _ = tell.send(super::News::Pass(Event::Notice(Notice::Problem(problem)))).await;
                 }
                 Err(_) => tracing::error!("the embedded server panicked while it started"),
             }

@@ -1,9 +1,14 @@
 //! From errors of the libraries to what people can do something about. The errors themselves go to the log.
 
+use std::io::ErrorKind;
+
+use backend_lite::ServerError;
 use backend_lite::api::{ClientError, ErrorCode};
 use runnel_media::capture::{CaptureProblem, ProblemKind, SourceSpec};
 use runnel_media::frame::TrackKind;
 
+use crate::embedded::EmbeddedError;
+use crate::keys::{KeyError, StoreError};
 use crate::session::broadcast::BroadcastError;
 use crate::session::watch::WatchError;
 use crate::state::Problem;
@@ -23,6 +28,39 @@ pub(super) fn server(error: &ClientError, address: &str) -> Problem {
             _ => Problem::ServerUnreachable { address: address.to_owned() },
         },
         Some(_) => Problem::Unexpected,
+    }
+}
+
+/// Keys that cannot be had.
+pub(super) fn keys(error: &KeyError) -> Problem {
+    tracing::warn!(%error, "the keys");
+    match error {
+        KeyError::Store(StoreError::NoKeyring) => Problem::KeyringMissing,
+        KeyError::Store(StoreError::Locked) => Problem::KeysLocked,
+        KeyError::Store(StoreError::Keyring(_)) => Problem::KeyringRefused,
+        KeyError::Store(StoreError::Passphrase) | KeyError::Passphrase => Problem::PassphraseWrong,
+        KeyError::Store(StoreError::File { source, .. }) if source.kind() == ErrorKind::StorageFull => {
+            Problem::DiskFull
+        }
+        KeyError::NotAKey(_) => Problem::NotAKey,
+        KeyError::Exists(_) => Problem::KeyExists,
+        KeyError::Missing(_) => Problem::KeyNotHere,
+        KeyError::Store(StoreError::Damaged(_) | StoreError::File { .. })
+        | KeyError::Index { .. }
+        | KeyError::Randomness(_) => Problem::Unexpected,
+    }
+}
+
+/// Why there is no server on this machine.
+pub(super) fn embedded(error: &EmbeddedError) -> Problem {
+    tracing::error!(%error, "there is no embedded server");
+    match error {
+        EmbeddedError::Start(ServerError::PortInUse { address }) => Problem::PortInUse { port: address.port() },
+        EmbeddedError::Start(ServerError::Folder { source, .. }) if source.kind() == ErrorKind::StorageFull => {
+            Problem::DiskFull
+        }
+        EmbeddedError::Held(_) => Problem::ServerHeld,
+        _ => Problem::ServerFailed,
     }
 }
 
@@ -51,7 +89,7 @@ pub(super) fn broadcast(error: &BroadcastError, address: &str, source: &SourceSp
                 _ => Problem::EncoderFailed,
             }
         }
-        BroadcastError::Randomness(_) => Problem::KeyringMissing,
+        BroadcastError::Randomness(error) => keys(error),
         other => {
             tracing::warn!(error = %other, "the broadcast failed");
             Problem::Unexpected

@@ -1,7 +1,8 @@
 //! One's own broadcast: preview, going live, health.
 
 mod air;
-mod belongings;
+mod devices;
+mod keys;
 mod prepare;
 mod preview;
 mod source;

@@ -49,6 +49,9 @@ pub enum StoreError {
     /// This session has no keyring.
     #[error("this session has no keyring: give a passphrase, and the keys are kept in an encrypted file")]
     NoKeyring,
+    /// This session has no keyring, and the keys lie in a file whose passphrase was not given.
+    #[error("the keys lie in an encrypted file: give its passphrase")]
+    Locked,
     /// The keyring refused.
     #[error("the system's keyring refused: {0}")]
     Keyring(String),

@@ -67,8 +67,24 @@ pub enum Problem {
         /// Which.
         port: u16,
     },
-    /// Keys could not be kept in the system's keyring.
+    /// Another program holds the data of this machine's own server and does not answer.
+    ServerHeld,
+    /// This machine's own server did not start.
+    ServerFailed,
+    /// There is no keyring, so keys are forgotten at the end.
     KeyringMissing,
+    /// The keyring refused.
+    KeyringRefused,
+    /// The keys lie in a file that a passphrase opens.
+    KeysLocked,
+    /// A passphrase that does not fit.
+    PassphraseWrong,
+    /// A file that is no exported key.
+    NotAKey,
+    /// Another key of the same channel is here already.
+    KeyExists,
+    /// There is no key here yet: none was needed.
+    KeyNotHere,
     /// A setting could not be saved.
     SettingsNotSaved,
     /// The app is too busy to take another command.
@@ -103,7 +119,15 @@ impl Problem {
             Self::DecoderFailed => "problem-decoder-failed",
             Self::DiskFull => "problem-disk-full",
             Self::PortInUse { .. } => "problem-port-in-use",
+            Self::ServerHeld => "problem-server-held",
+            Self::ServerFailed => "problem-server-failed",
             Self::KeyringMissing => "problem-keyring-missing",
+            Self::KeyringRefused => "problem-keyring-refused",
+            Self::KeysLocked => "problem-keys-locked",
+            Self::PassphraseWrong => "problem-passphrase-wrong",
+            Self::NotAKey => "problem-not-a-key",
+            Self::KeyExists => "problem-key-exists",
+            Self::KeyNotHere => "problem-key-not-here",
             Self::SettingsNotSaved => "problem-settings-not-saved",
             Self::Busy => "problem-busy",
             Self::Unexpected => "problem-unexpected",

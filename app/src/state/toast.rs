@@ -47,6 +47,10 @@ pub enum Notice {
         /// Where to.
         path: String,
     },
+    /// Keys were taken in.
+    KeysImported,
+    /// Keys are kept in a file from now on.
+    KeysKept,
     /// A key was revoked.
     KeyRevoked,
     /// A screenshot or recording was saved.
@@ -62,13 +66,14 @@ impl Notice {
         match self {
             Self::Problem(
                 Problem::EncoderSlow { .. }
+                // It works all the same, until the app is closed.
+                | Problem::KeyringMissing
                 | Problem::UploadSlow
                 | Problem::UploadLost
                 | Problem::Busy
                 | Problem::NotLive,
             ) => Severity::Warn,
-            // It works all the same.
-            Self::Problem(Problem::KeyringMissing) | Self::FollowedLive { .. } => Severity::Info,
+            Self::FollowedLive { .. } => Severity::Info,
             Self::Problem(_) => Severity::Error,
             _ => Severity::Good,
         }

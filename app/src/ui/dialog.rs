@@ -29,6 +29,10 @@ pub(super) enum Dialog {
     Windows,
     /// Under which passphrase keys are exported.
     ExportKeys { passphrase: String },
+    /// Under which passphrase keys that are to be taken in were exported.
+    ImportKeys { passphrase: String },
+    /// Which passphrase opens the file of keys.
+    Passphrase { passphrase: String },
     /// Whether to replace this machine's key.
     RevokeKey,
     /// The keyboard shortcuts.
@@ -95,13 +99,15 @@ fn contents(ui: &mut Ui, cx: &mut Cx<'_>, dialog: &mut Dialog) -> Outcome {
         }
         Dialog::ExportKeys { passphrase } => {
             head(ui, cx, &cx.text("keys-export-title"), &cx.text("keys-export-text"));
-            let label = cx.text("keys-passphrase");
-            let field =
-                Field::new(&label).hint(cx.text("keys-passphrase-hint")).secret().show(ui, cx.theme, passphrase);
-            focus_once(ui, &field);
-            let long_enough = passphrase.chars().count() >= MIN_PASSPHRASE;
-            let command = Command::ExportKeys { passphrase: Secret::new(passphrase.clone()) };
-            ask(ui, cx, "cancel", "setting-keys-export-do", Kind::Primary, long_enough.then_some(command))
+            secret(ui, cx, "setting-keys-export-do", passphrase, |passphrase| Command::ExportKeys { passphrase })
+        }
+        Dialog::ImportKeys { passphrase } => {
+            head(ui, cx, &cx.text("keys-import-title"), &cx.text("keys-import-text"));
+            secret(ui, cx, "setting-keys-import-do", passphrase, |passphrase| Command::ImportKeys { passphrase })
+        }
+        Dialog::Passphrase { passphrase } => {
+            head(ui, cx, &cx.text("keys-unlock-title"), &cx.text("keys-unlock-text"));
+            secret(ui, cx, "keys-unlock-do", passphrase, |passphrase| Command::UnlockKeys { passphrase })
         }
         Dialog::RevokeKey => {
             head(ui, cx, &cx.text("keys-revoke-title"), &cx.text("keys-revoke-text"));
@@ -142,6 +148,27 @@ fn windows(ui: &mut Ui, cx: &mut Cx<'_>) -> Outcome {
         }
     });
     outcome
+}
+
+/// Asks for a passphrase and does something with it.
+fn secret(
+    ui: &mut Ui,
+    cx: &mut Cx<'_>,
+    go: &str,
+    passphrase: &mut String,
+    command: impl FnOnce(Secret) -> Command,
+) -> Outcome {
+    let label = cx.text("keys-passphrase");
+    let field = Field::new(&label).hint(cx.text("keys-passphrase-hint")).secret().show(ui, cx.theme, passphrase);
+    focus_once(ui, &field);
+    let long_enough = passphrase.chars().count() >= MIN_PASSPHRASE;
+    let foot = Foot { stay: &cx.text("cancel"), go: &cx.text(go), kind: Kind::Primary, enabled: long_enough };
+    let answer = buttons(ui, cx, foot);
+    if long_enough && (answer == Some(true) || entered(ui, &field)) {
+        cx.send(command(Secret::new(std::mem::take(passphrase))));
+        return Outcome::Done;
+    }
+    if answer.is_some() { Outcome::Done } else { Outcome::Open }
 }
 
 fn head(ui: &mut Ui, cx: &Cx<'_>, title: &str, words: &str) {

@@ -14,6 +14,7 @@ pub(super) enum Step {
     Page(Page),
     Setting(&'static str),
     Connect(String),
+    Passphrase,
 }
 
 /// Says what happened and what to do.
@@ -50,6 +51,10 @@ pub(super) fn next(cx: &Cx<'_>, problem: &Problem) -> Option<(&'static str, Step
         Problem::EncoderSlow { .. } => ("next-size", Step::Setting("setting-size")),
         Problem::EncoderFailed => ("next-encoder", Step::Setting("setting-encoder")),
         Problem::UploadSlow => ("next-bitrate", Step::Setting("setting-bitrate")),
+        Problem::KeyringMissing => ("next-keep-keys", Step::Passphrase),
+        Problem::KeysLocked | Problem::PassphraseWrong => ("next-passphrase", Step::Passphrase),
+        Problem::NotAKey | Problem::KeyExists => ("next-keys", Step::Setting("setting-keys-import")),
+        Problem::KeyNotHere => ("next-studio", Step::Page(Page::Studio)),
         _ => return None,
     })
 }
@@ -66,6 +71,7 @@ pub(super) fn take(cx: &mut Cx<'_>, step: Step) {
         Step::Command(command) => cx.send(command),
         Step::Page(page) => cx.go(Go::Page(page)),
         Step::Setting(key) => cx.go(Go::Setting(key)),
+        Step::Passphrase => cx.go(Go::Dialog(Dialog::Passphrase { passphrase: String::new() })),
         Step::Connect(address) => cx.go(Go::Dialog(Dialog::Connect { address })),
     }
 }
@@ -78,6 +84,8 @@ pub(super) fn notice(words: &Words, notice: &Notice) -> String {
         Notice::Reconnected { name } => words.fill("notice-reconnected", "name", name),
         Notice::FollowedLive { name } => words.fill("notice-followed-live", "name", name),
         Notice::KeysExported { path } => words.fill("notice-keys-exported", "path", path),
+        Notice::KeysImported => words.text("notice-keys-imported"),
+        Notice::KeysKept => words.text("notice-keys-kept"),
         Notice::KeyRevoked => words.text("notice-key-revoked"),
         Notice::Saved { path } => words.fill("notice-saved", "path", path),
     }

@@ -82,7 +82,7 @@ fn play_tone() -> Result<AudioOutput> {
 /// When the source ends or gives too little in [`PATIENCE`].
 #[expect(clippy::disallowed_methods, reason = "devices live in real time")]
 fn record(spec: &AudioSpec) -> Result<Vec<f64>> {
-    let config = CaptureConfig { size: Size::new(160, 90)?, fps: 5, clock: CaptureClock::start() };
+    let config = CaptureConfig { size: Size::new(160, 90)?, fps: 5, clock: CaptureClock::start(), grants: None };
     let input = capture::open(&SourceSpec::None, spec, config)?;
     let mut left = Vec::new();
     let end = Instant::now() + PATIENCE;

@@ -109,6 +109,11 @@ pub(super) fn keys(ui: &mut Ui, rows: &mut Rows<'_, '_, '_>) {
             rows.cx.go(Go::Dialog(Dialog::ExportKeys { passphrase: String::new() }));
         }
     });
+    rows.row(ui, "setting-keys-import", "setting-keys-import-about", |ui, rows| {
+        if Button::new(&rows.cx.text("setting-keys-import-do")).show(ui, rows.cx.theme).clicked() {
+            rows.cx.go(Go::Dialog(Dialog::ImportKeys { passphrase: String::new() }));
+        }
+    });
     rows.row(ui, "setting-keys-revoke", "setting-keys-revoke-about", |ui, rows| {
         if Button::new(&rows.cx.text("setting-keys-revoke-do")).show(ui, rows.cx.theme).clicked() {
             rows.cx.go(Go::Dialog(Dialog::RevokeKey));
