@@ -4,5 +4,6 @@ pub mod bench;
 pub mod browser;
 pub mod demo;
 pub mod device_lab;
+pub mod display;
 pub mod process;
 pub mod tools;

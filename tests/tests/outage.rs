@@ -1,4 +1,5 @@
-//! What breaks while live, and that nobody has to press anything: a killed publisher, a server that is gone and returns.
+//! What breaks while live, and that nobody has to press anything: a killed publisher, a server that is gone and returns, a display
+//! that goes away.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -8,7 +9,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use runnel_tests::demo::isolate;
+use runnel_tests::display::VirtualDisplay;
 use runnel_tests::process::{Process, binary};
+use runnel_tests::tools;
 
 /// Pictures a second of the broadcast.
 const FPS: u64 = 15;
@@ -57,9 +60,14 @@ impl Stage {
     }
 
     fn publisher(&self) -> Result<Process> {
+        self.publisher_of("test", &[])
+    }
+
+    fn publisher_of(&self, source: &str, environment: &[(&str, &str)]) -> Result<Process> {
         let mut command = self.runnel("publisher")?;
         command
-            .args(["publish", "--server", &self.url(), "--channel", "outage", "--source", "test"])
+            .envs(environment.iter().copied())
+            .args(["publish", "--server", &self.url(), "--channel", "outage", "--source", source])
             .args(["--size", "320x180", "--fps", &FPS.to_string(), "--bitrate", "300", "--encoder", "rav1e:fast"])
             .arg("--passphrase-file")
             .arg(self.path().join("passphrase"));
@@ -172,5 +180,26 @@ fn a_server_that_is_gone_and_returns_is_found_again_by_everyone() -> Result<()> 
     assert_eq!((after.state.as_str(), after.stalls), ("playing", before.stalls), "{after:?}");
     assert!(newcomer.wait(PATIENCE)?.success(), "the newcomer ends in good order");
     assert!(viewer.wait(PATIENCE)?.success(), "the viewer ends in good order");
+    Ok(())
+}
+
+#[test]
+fn a_display_that_goes_away_does_not_end_the_show() -> Result<()> {
+    let Some(xvfb) = tools::find("Xvfb") else {
+        tools::skip("a display that goes away", "Xvfb is not installed");
+        return Ok(());
+    };
+    let _alone = alone();
+    let stage = Stage::new()?;
+    let _server = stage.server()?;
+    let mut display = VirtualDisplay::start(&xvfb)?;
+    let publisher = stage.publisher_of("screen", &[("DISPLAY", display.name()), ("RUST_LOG", "warn")])?;
+    let viewer = stage.counted_viewer("viewer")?;
+    let before = await_progress(&viewer, |seen| seen.frames > 2 * FPS)?;
+    display.kill()?;
+    await_line(&publisher, |line| line.contains("the display went away"))?;
+    // The last picture stands, and the show goes on.
+    let after = await_progress(&viewer, |seen| seen.frames > before.frames + 6 * FPS || seen.state != "playing")?;
+    assert_eq!((after.state.as_str(), after.stalls), ("playing", before.stalls), "{after:?}");
     Ok(())
 }

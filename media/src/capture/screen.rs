@@ -11,6 +11,8 @@ pub(crate) mod win32_windows;
 #[cfg(target_os = "linux")]
 pub(crate) mod x11;
 #[cfg(target_os = "linux")]
+pub(crate) mod x11_server;
+#[cfg(target_os = "linux")]
 pub(crate) mod x11_windows;
 
 use std::time::Duration;
@@ -163,6 +165,8 @@ impl Source {
             (System::X11, ScreenTarget::Window(id)) => Some(x11::WindowWatch::new(self.wanted.display.as_deref(), id)?),
             _ => None,
         };
+        #[cfg(target_os = "linux")]
+        let server = (self.system == System::X11).then(x11_server::ServerWatch::new);
         let description = elements::description(self.system, &self.wanted, node).ok_or_else(|| {
             CaptureProblem::new(ProblemKind::Unsupported, NAME, "single windows cannot be captured on this system")
         })?;
@@ -170,7 +174,8 @@ impl Source {
         let pipeline = element.downcast::<gst::Pipeline>().map_err(|_| problem("not a pipeline".into(), false))?;
         let running = Running(pipeline);
         let sink = running.0.by_name("sink").and_then(|sink| sink.downcast::<AppSink>().ok());
-        sink.ok_or_else(|| problem("no sink for pictures".into(), false))?.set_callbacks(self.callbacks());
+        let sink = sink.ok_or_else(|| problem("no sink for pictures".into(), false))?;
+        sink.set_callbacks(self.callbacks());
         let bus = running.0.bus().ok_or_else(|| problem("a pipeline without a bus".into(), false))?;
         let mut missing = Vec::new();
         let _told_by_the_bus = running.0.set_state(gst::State::Playing);
@@ -181,6 +186,12 @@ impl Source {
                 Told::Ended => return Err(CaptureProblem::new(ProblemKind::Unplugged, NAME, "it ended")),
                 Told::Ready => worked = true,
                 Told::Nothing => {}
+            }
+            #[cfg(target_os = "linux")]
+            if server.as_ref().is_some_and(x11_server::ServerWatch::is_gone) {
+                sink.set_callbacks(AppSinkCallbacks::builder().build());
+                std::mem::forget(running);
+                return Err(CaptureProblem::new(ProblemKind::Unplugged, NAME, "the display went away"));
             }
             #[cfg(target_os = "linux")]
             if window.as_ref().is_some_and(x11::WindowWatch::is_gone) {

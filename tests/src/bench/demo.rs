@@ -1,7 +1,6 @@
 //! The demo's own report against the bounds it was built to.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +8,8 @@ use serde_json::Value;
 
 use super::{Bound, Table};
 use crate::demo::isolate;
-use crate::process::{Process, binary, run};
+use crate::display::VirtualDisplay;
+use crate::process::{binary, run};
 use crate::tools;
 
 const LIMIT: Duration = Duration::from_secs(180);
@@ -102,33 +102,5 @@ pub(super) fn file(table: &mut Table) -> Result<()> {
 pub(super) fn screen(table: &mut Table) -> Result<()> {
     let xvfb = tools::find("Xvfb").context("Xvfb is not installed")?;
     let display = VirtualDisplay::start(&xvfb)?;
-    measure(table, "demo-screen", &["--source", "screen"], &[("DISPLAY", &display.name)], false)
-}
-
-/// Xvfb on a display number that it picks itself, with a clock and a pair of eyes on it.
-struct VirtualDisplay {
-    /// What `DISPLAY` must be.
-    name: String,
-    _clock: Option<Process>,
-    _server: Process,
-}
-
-impl VirtualDisplay {
-    /// Starts the display and, where it is installed, a program that moves.
-    ///
-    /// # Errors
-    /// When Xvfb does not start.
-    fn start(xvfb: &Path) -> Result<Self> {
-        let server = Process::start(
-            Command::new(xvfb)
-                .args(["-displayfd", "1", "-screen", "0", "1280x720x24", "-nolisten", "tcp"])
-                .stderr(Stdio::null()),
-        )?;
-        let name = format!(":{}", server.line(Duration::from_secs(20))?.trim());
-        let clock = tools::find("xclock").and_then(|xclock| {
-            let arguments = ["-update", "1", "-geometry", "600x600+100+60"];
-            Process::start(Command::new(xclock).args(arguments).env("DISPLAY", &name).stderr(Stdio::null())).ok()
-        });
-        Ok(Self { name, _clock: clock, _server: server })
-    }
+    measure(table, "demo-screen", &["--source", "screen"], &[("DISPLAY", display.name())], false)
 }
