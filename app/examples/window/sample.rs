@@ -18,6 +18,7 @@ pub(crate) enum Scene {
     HomeUsual,
     HomeCrowded,
     HomeOffline,
+    HomeTrouble,
     WatchUsual,
     WatchSwarm,
     WatchStalled,
@@ -35,13 +36,14 @@ pub(crate) enum Scene {
 
 impl Scene {
     /// All of them.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::HomeNew,
         Self::HomeEmpty,
         Self::HomeLoading,
         Self::HomeUsual,
         Self::HomeCrowded,
         Self::HomeOffline,
+        Self::HomeTrouble,
         Self::WatchUsual,
         Self::WatchSwarm,
         Self::WatchStalled,
@@ -90,6 +92,10 @@ impl Scene {
             Page::Watch => watch(&mut state, clock, self, chinese),
             Page::Studio => studio(&mut state, clock, self, chinese),
             _ => {}
+        }
+        if self == Self::HomeTrouble {
+            let problems = [Problem::PortInUse { port: 46_629 }, Problem::DiskFull, Problem::PermissionRefused];
+            problems.into_iter().for_each(|problem| state.toasts.push(clock.now, Notice::Problem(problem)));
         }
         if self == Self::HomeOffline {
             let address = "live.riverside.example".to_owned();
@@ -143,13 +149,9 @@ const CHINESE: [(&str, &str, &str, u64); 8] = [
     ("", "安静的房间", "", 0),
     ("钢琴点歌到午夜", "夜曲", "音乐", 731),
 ];
+const WIDE: &str = "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW";
 const CROWDED: [(&str, &str, &str, u64); 6] = [
-    (
-        "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW",
-        "a_name_without_any_place_to_break_it_at_all",
-        "Extraordinarily long category",
-        1_000_000,
-    ),
+    (WIDE, "a_name_without_any_place_to_break_it_at_all", "Extraordinarily long category", 1_000_000),
     (
         "超长标题没有任何空格可以换行的时候也应该整整齐齐地在两行以内结束并且显示省略号而不是撑破卡片",
         "一个非常非常非常长的频道名称用来测试省略",
@@ -319,6 +321,7 @@ fn studio(state: &mut AppState, clock: Clock, scene: Scene, chinese: bool) {
         encoder: Some(Encoder { name: "libaom (av1enc)".into(), reason: "fastest of 3 that hold 30 fps".into() }),
         size: Some((1280, 720)),
         fps: Some(30.0),
+        bitrate_kbps: Some(2500),
         upload_kbps: Some(2530),
         viewers: 1284,
         captured: 22_620,

@@ -123,6 +123,7 @@ pub(super) fn studio_telemetry(status: &BroadcastStatus, upload_kbps: Option<u32
         encoder: status.encoder.as_ref().map(|it| Encoder { name: it.name.clone(), reason: it.reason.clone() }),
         size: status.picture.map(|(size, ..)| (size.width(), size.height())),
         fps: status.picture.map(|(_, fps, _)| fps as f32),
+        bitrate_kbps: status.picture.map(|(.., kbps)| kbps),
         upload_kbps,
         viewers: status.viewers.into(),
         captured: media.frames_captured,

@@ -53,6 +53,8 @@ pub(super) struct Studio {
     preview: Option<Preview>,
     /// What the screens were told is wrong with the source or the sound.
     device: Option<Problem>,
+    /// Going live failed for want of the passphrase of one's keys.
+    locked: bool,
     /// Number of the newest attempt to open something; answers to older ones are dropped.
     attempt: u64,
     starting: Option<(CommunityId, String, Instant)>,
@@ -70,6 +72,7 @@ impl Studio {
             wants_preview: false,
             preview: None,
             device: None,
+            locked: false,
             attempt: 0,
             starting: None,
             live: None,
@@ -157,10 +160,20 @@ impl Core {
                 self.outlet.emit(Event::Settings(Box::new(self.settings.get().view())));
             }
             News::File(None) => {}
-            News::Keys(keys) => self.keys = Some(keys),
+            News::Keys(keys) => {
+                self.keys = Some(keys);
+                // What stood in the way does not any more.
+                if std::mem::take(&mut self.studio.locked)
+                    && self.studio.live.is_none()
+                    && self.studio.starting.is_none()
+                {
+                    self.outlet.emit(Event::StudioPhase(StudioPhase::Idle));
+                }
+            }
             News::Ready { outcome: Ok(ready), .. } => self.start_broadcast(*ready),
             News::Ready { outcome: Err(problem), .. } => {
                 self.studio.starting = None;
+                self.studio.locked = problem == Problem::KeysLocked;
                 self.outlet.emit(Event::StudioPhase(StudioPhase::Failed(problem)));
                 self.resume_preview();
             }

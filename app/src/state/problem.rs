@@ -83,6 +83,8 @@ pub enum Problem {
     NotAKey,
     /// Another key of the same channel is here already.
     KeyExists,
+    /// A broadcast is on air, which this would break.
+    OnAir,
     /// There is no key here yet: none was needed.
     KeyNotHere,
     /// A setting could not be saved.
@@ -127,6 +129,7 @@ impl Problem {
             Self::PassphraseWrong => "problem-passphrase-wrong",
             Self::NotAKey => "problem-not-a-key",
             Self::KeyExists => "problem-key-exists",
+            Self::OnAir => "problem-on-air",
             Self::KeyNotHere => "problem-key-not-here",
             Self::SettingsNotSaved => "problem-settings-not-saved",
             Self::Busy => "problem-busy",

@@ -223,6 +223,8 @@ pub struct StudioTelemetry {
     pub size: Option<(u32, u32)>,
     /// Frames a second, as encoded now.
     pub fps: Option<f32>,
+    /// Kilobits a second of the pictures, as asked of the encoder now.
+    pub bitrate_kbps: Option<u32>,
     /// Kilobits a second that leave the machine.
     pub upload_kbps: Option<u32>,
     /// People watching now.

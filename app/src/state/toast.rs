@@ -80,6 +80,13 @@ impl Notice {
     }
 }
 
+impl Notice {
+    /// Whether it stays until it is read: errors do, and what is lost for good if nobody reads it.
+    fn stays(&self) -> bool {
+        self.severity() == Severity::Error || *self == Self::Problem(Problem::KeyringMissing)
+    }
+}
+
 /// One message on the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Toast {
@@ -121,15 +128,15 @@ impl Toasts {
         self.items.retain(|toast| toast.id != id);
     }
 
-    /// Takes away what had its time; errors stay until read.
+    /// Takes away what had its time.
     pub fn expire(&mut self, now: Instant) {
         let over = |toast: &Toast| now.saturating_duration_since(toast.born) >= LIFE;
-        self.items.retain(|toast| toast.notice.severity() == Severity::Error || !over(toast));
+        self.items.retain(|toast| toast.notice.stays() || !over(toast));
     }
 
     /// When the next message will have had its time.
     pub fn next_expiry(&self) -> Option<Instant> {
-        let mortal = self.items.iter().filter(|toast| toast.notice.severity() != Severity::Error);
+        let mortal = self.items.iter().filter(|toast| !toast.notice.stays());
         mortal.map(|toast| toast.born + LIFE).min()
     }
 

@@ -40,6 +40,13 @@ pub enum WatchPhase {
     Failed(Problem),
 }
 
+impl WatchPhase {
+    /// Whether nothing more will play.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Ended(_) | Self::Failed(_))
+    }
+}
+
 /// Where the bytes came from and went, since watching began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {

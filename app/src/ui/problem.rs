@@ -54,7 +54,7 @@ pub(super) fn next(cx: &Cx<'_>, problem: &Problem) -> Option<(&'static str, Step
         Problem::KeyringMissing => ("next-keep-keys", Step::Passphrase),
         Problem::KeysLocked | Problem::PassphraseWrong => ("next-passphrase", Step::Passphrase),
         Problem::NotAKey | Problem::KeyExists => ("next-keys", Step::Setting("setting-keys-import")),
-        Problem::KeyNotHere => ("next-studio", Step::Page(Page::Studio)),
+        Problem::KeyNotHere | Problem::OnAir => ("next-studio", Step::Page(Page::Studio)),
         _ => return None,
     })
 }

@@ -19,6 +19,9 @@ mod overlay;
 pub(super) mod swarm;
 mod words;
 
+/// How far a trackpad is moved for what a wheel does in one notch, in points.
+const NOTCH: f32 = 40.0;
+
 /// What the side panel shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Side {
@@ -41,6 +44,8 @@ pub(super) struct WatchView {
     // `None` until someone opens or closes it: wide windows have it, narrow ones do not.
     side_open: Option<bool>,
     pointer_moved: Option<Instant>,
+    // Turns of the wheel that are no whole step yet.
+    wheel: f32,
     fullscreen: bool,
     foot: f32,
     // Of which channel all this is.
@@ -162,7 +167,7 @@ fn picture(ui: &mut Ui, cx: &mut Cx<'_>, view: &mut WatchView, watch: &WatchStat
     if response.double_clicked() {
         *fullscreen = !*fullscreen;
     }
-    wheel(ui, cx, rect, &response);
+    wheel(ui, cx, view, rect, &response);
     view.surface.paint(ui, cx.screen, rect);
     let seen = view.surface.picture_rect(rect);
     comments::show(ui, cx, view, watch, seen);
@@ -171,13 +176,26 @@ fn picture(ui: &mut Ui, cx: &mut Cx<'_>, view: &mut WatchView, watch: &WatchStat
 }
 
 /// The wheel over the picture is the volume.
-fn wheel(ui: &Ui, cx: &mut Cx<'_>, rect: Rect, response: &egui::Response) {
+fn wheel(ui: &Ui, cx: &mut Cx<'_>, view: &mut WatchView, rect: Rect, response: &egui::Response) {
     if !response.contains_pointer() || !ui.rect_contains_pointer(rect) {
+        view.wheel = 0.0;
         return;
     }
-    let by = ui.input(|input| input.smooth_scroll_delta().y);
-    if by != 0.0 {
-        change_volume(cx, if by > 0.0 { 0.05 } else { -0.05 });
+    // Notches as they are turned: what egui smooths over several passes would count several times.
+    let turned = ui.input(|input| {
+        let notches = input.events.iter().filter_map(|event| match event {
+            egui::Event::MouseWheel { unit: egui::MouseWheelUnit::Point, delta, .. } => Some(delta.y / NOTCH),
+            egui::Event::MouseWheel { delta, .. } => Some(delta.y),
+            _ => None,
+        });
+        notches.sum::<f32>()
+    });
+    view.wheel += turned;
+    let steps = view.wheel.trunc();
+    view.wheel -= steps;
+    if steps != 0.0 {
+        view.pointer_moved = Some(cx.clock.now);
+        change_volume(cx, steps * 0.05);
     }
 }
 
@@ -200,7 +218,7 @@ fn info(ui: &mut Ui, cx: &mut Cx<'_>, watch: &WatchState) {
                 parts.extend(Some(watch.category.as_str()).filter(|it| !it.is_empty()));
                 parts.push(&viewers);
                 let on_air = cx.clock.wall.as_micros().saturating_sub(watch.started.as_micros());
-                let time = (watch.started.as_micros() > 0 && on_air > 0)
+                let time = (watch.started.as_micros() > 0 && on_air > 0 && !watch.phase.is_over())
                     .then(|| cx.words.numbers().clock(Duration::from_micros(on_air.unsigned_abs())));
                 parts.extend(time.as_deref());
                 if time.is_some() {

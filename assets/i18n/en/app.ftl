@@ -30,8 +30,8 @@ viewers =
     }
 people-connected =
     { $count ->
-        [one] { $text } viewer
-       *[other] { $text } viewers
+        [one] { $text } computer
+       *[other] { $text } computers
     }
 seconds = { $text } s
 milliseconds = { $text } ms
@@ -90,6 +90,7 @@ watch-behind-tip = How far the picture is behind what happens
 watch-catch-up = Catch up with what happens now
 watch-peers = { $percent } from viewers
 watch-peers-none = From the server
+watch-peers-broadcaster = From the broadcaster
 watch-peers-tip = Where the picture comes from
 watch-follow = Follow
 watch-unfollow = Following

@@ -29,7 +29,7 @@ viewers =
     }
 people-connected =
     { $count ->
-       *[other] { $text }位观众
+       *[other] { $text }台电脑
     }
 seconds = { $text } 秒
 milliseconds = { $text } 毫秒
@@ -87,6 +87,7 @@ watch-behind = −{ $seconds } 秒
 watch-behind-tip = 画面比现场晚多少
 watch-catch-up = 追上现场
 watch-peers = 观众互传 { $percent }
+watch-peers-broadcaster = 来自主播
 watch-peers-none = 来自服务器
 watch-peers-tip = 画面从哪里来
 watch-follow = 关注

@@ -38,6 +38,10 @@ impl Core {
     }
 
     pub(in crate::engine) fn revoke_key(&mut self) {
+        if self.studio.live.is_some() || self.studio.starting.is_some() {
+            // What is on air is signed with the old key to its end.
+            return self.problem(Problem::OnAir);
+        }
         let Some((community, channel)) = self.own_channel() else { return self.problem(Problem::KeyNotHere) };
         let Some(member) = self.communities.get(&CommunityId(community.clone())) else { return };
         let (Ok(client), address) = (member.client(), member.address.clone()) else { return };

@@ -141,7 +141,7 @@ fn encoder(ui: &mut Ui, cx: &mut Cx<'_>) {
     let telemetry = if cx.state.on_air() { &cx.state.studio.telemetry } else { &idle };
     let (width, height) = telemetry.size.unwrap_or((settings.size.width, settings.size.height));
     let size = watch::swarm::size_and_rate(cx, width, height, telemetry.fps.unwrap_or(settings.fps as f32));
-    let rate = cx.words.rate(settings.bitrate_kbps);
+    let rate = cx.words.rate(telemetry.bitrate_kbps.unwrap_or(settings.bitrate_kbps));
     let values = [("size", crate::i18n::Value::Text(&size)), ("rate", crate::i18n::Value::Text(&rate))];
     let rate = cx.words.with("studio-rate", &values);
     let encoder = match (&telemetry.encoder, &settings.encoder) {

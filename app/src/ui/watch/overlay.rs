@@ -83,12 +83,13 @@ fn scrim(ui: &Ui, cx: &Cx<'_>, bar: Rect) {
 
 fn left(ui: &mut Ui, cx: &mut Cx<'_>, watch: &WatchState) {
     let settings = &cx.state.settings;
-    let over = matches!(watch.phase, WatchPhase::Ended(_) | WatchPhase::Failed(_));
+    let over = watch.phase.is_over();
     let (glyph, key) =
         if watch.phase == WatchPhase::Paused { (icon::PLAY, "watch-play") } else { (icon::PAUSE, "watch-pause") };
     let label = cx.text(key);
-    let button = Button::icon(glyph, &label).kind(Kind::OnPicture).filled(true).shortcut("Space").enabled(!over);
-    if button.show(ui, cx.theme).clicked() {
+    // What is over neither pauses nor goes on.
+    let button = Button::icon(glyph, &label).kind(Kind::OnPicture).filled(true).shortcut("Space");
+    if !over && button.show(ui, cx.theme).clicked() {
         play_pause(cx, watch);
     }
     let silent = settings.muted || settings.volume <= 0.0;
@@ -166,8 +167,11 @@ fn right(ui: &mut Ui, cx: &mut Cx<'_>, view: &mut WatchView, watch: &WatchState,
     if button.show(ui, cx.theme).clicked() {
         cx.send(Command::Change(SettingChange::Barrage(!flying)));
     }
-    let words = match watch.telemetry.delivery.peer_share() {
+    let delivery = &watch.telemetry.delivery;
+    let words = match delivery.peer_share() {
+        _ if watch.phase.is_over() => return,
         Some(share) if share >= 0.005 => cx.words.fill("watch-peers", "percent", &cx.words.percent(share)),
+        Some(_) if delivery.from_publisher > delivery.from_server => cx.text("watch-peers-broadcaster"),
         Some(_) => cx.text("watch-peers-none"),
         None => return,
     };

@@ -14,7 +14,8 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx<'_>, watch: &WatchState) {
         let (delivery, colors) = (&watch.telemetry.delivery, cx.theme.colors);
         let parts = [
             ("swarm-viewers", delivery.from_peers, colors.accent),
-            ("swarm-broadcaster", delivery.from_publisher, colors.good),
+            // Not the good green, which in the light theme is next to the accent.
+            ("swarm-broadcaster", delivery.from_publisher, colors.faint),
             ("swarm-server", delivery.from_server, colors.warn),
         ];
         text::strong(ui, cx.theme, &cx.text("swarm-title"));
@@ -52,7 +53,9 @@ fn bar(ui: &mut Ui, parts: &[(&str, u64, Color32)], ground: Color32) {
     let mut left = rect.left();
     for (_, bytes, color) in parts {
         let right = left + rect.width() * (*bytes as f64 / total) as f32;
-        let clip = Rect::from_min_max(pos2(left, rect.top()), pos2(right, rect.bottom()));
+        // A gap tells neighbours apart where their colours are close.
+        let end = if right < rect.right() - 0.5 { (right - 2.0).max(left + 1.0) } else { right };
+        let clip = Rect::from_min_max(pos2(left, rect.top()), pos2(end, rect.bottom()));
         ui.painter().with_clip_rect(clip.intersect(ui.clip_rect())).rect_filled(rect, corners, *color);
         left = right;
     }
