@@ -10,6 +10,7 @@ use crate::format::{ColorSpace, Size};
 use crate::frame::{EncodedFrame, VideoFrame};
 
 pub mod gst;
+pub mod keyframe;
 pub mod opus;
 pub mod probe;
 pub mod rav1e;

@@ -9,16 +9,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use gstreamer_app::{AppSink, AppSrc};
 use gstreamer_video as gst_video;
 
+use self::element::{Running, colorimetry, describe, inner_time, run, set_property};
 use self::table::{RECIPES, Recipe};
+use super::keyframe::{AIM, Meter};
 use super::rav1e::{check_picture, frame_duration};
 use super::{EncodeError, VideoEncoder, VideoEncoderConfig};
-use crate::format::{ColorSpace, Matrix, Range, Timestamp, WallClock};
+use crate::format::{Timestamp, WallClock};
 use crate::frame::{EncodedFrame, TrackKind, VideoFrame};
 use crate::package::av1::{is_keyframe, strip_delimiters};
 
+mod element;
 mod table;
 
 /// An encoder that has not given a picture back by now keeps it.
@@ -27,6 +29,17 @@ const KEEPS: Duration = Duration::from_millis(150);
 const SILENCE: Duration = Duration::from_secs(5);
 /// No encoder may keep more pictures than this.
 const MOST_HELD: usize = 32;
+/// Least quantiser of pictures that nothing restrains, and the most that any keyframe has as its least (of 63).
+const FINEST: u32 = 2;
+const COARSEST: u32 = 58;
+/// Least quantiser of a stream's first keyframe.
+const FIRST_FLOOR: u32 = 16;
+/// Steps of the quantiser that halve a keyframe.
+const STEPS: f64 = 11.0;
+/// How fast the floor goes after a keyframe, in steps a picture.
+const DESCENT: u32 = 2;
+/// How often one keyframe is encoded at most: each time costs what a picture costs.
+const ATTEMPTS: u32 = 3;
 
 /// Our names for the elements we know how to use.
 pub fn names() -> impl Iterator<Item = &'static str> {
@@ -59,21 +72,6 @@ fn factory(recipe: &Recipe) -> Result<gst::ElementFactory, EncodeError> {
         .ok_or_else(|| not_here(format!("GStreamer has no element `{}`", recipe.element)))
 }
 
-/// A running `appsrc ! encoder ! appsink`; dropping it stops it.
-struct Running {
-    pipeline: gst::Pipeline,
-    source: AppSrc,
-    encoder: gst::Element,
-    sink: AppSink,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Stopping can only fail for pipelines that never ran.
-        let _ = self.pipeline.set_state(gst::State::Null);
-    }
-}
-
 /// Times of a picture that is being encoded, with the time stamp it has inside GStreamer.
 struct Times {
     inner: gst::ClockTime,
@@ -94,6 +92,11 @@ pub struct GstEncoder {
     held: usize,
     times: VecDeque<Times>,
     ready: VecDeque<EncodedFrame>,
+    meter: Meter,
+    /// Least quantiser of keyframes; learnt from how large they come out.
+    floor: u32,
+    /// The one in force.
+    floor_now: u32,
     flushed: bool,
 }
 
@@ -125,6 +128,9 @@ impl GstEncoder {
             held: 0,
             times: VecDeque::new(),
             ready: VecDeque::new(),
+            meter: Meter::new(config.fps, config.keyframe_interval),
+            floor: FIRST_FLOOR,
+            floor_now: FINEST,
             flushed: false,
         })
     }
@@ -159,12 +165,14 @@ impl GstEncoder {
         }
         let times = self.times.pop_front().ok_or_else(|| self.failed("a packet without a picture"))?;
         self.held = self.held.min(self.times.len());
+        let keyframe = is_keyframe(&data);
+        self.meter.add(keyframe, data.len());
         self.ready.push_back(EncodedFrame {
             kind: TrackKind::Video,
             timestamp: times.timestamp,
             duration: frame_duration(self.config.fps),
             captured: times.captured,
-            keyframe: is_keyframe(&data),
+            keyframe,
             data,
         });
         Ok(true)
@@ -186,6 +194,89 @@ impl GstEncoder {
         }
         self.times.clear();
         Ok(())
+    }
+
+    /// Puts a keyframe in with a floor under its quantiser, and once more with a higher one where it is too large all the
+    /// same.
+    fn restrained(&mut self, frame: &VideoFrame) -> Result<(), EncodeError> {
+        let kbps = self.config.bitrate_kbps;
+        if let Some(ratio) = self.meter.ratio(kbps) {
+            self.raise_floor((STEPS * (ratio / AIM).log2()).clamp(-4.0, 8.0));
+        }
+        let most = self.meter.most(kbps);
+        for attempt in 1..=ATTEMPTS {
+            self.tell_floor(self.floor)?;
+            self.put(frame, true)?;
+            // Elements that have a floor keep no pictures, so that what becomes of this one can be waited for.
+            while !self.times.is_empty() && self.pull(SILENCE)? {}
+            let made = self.ready.back().filter(|made| made.keyframe && made.timestamp == frame.timestamp);
+            let Some(bytes) = made.map(|made| made.data.len() as f64) else { break };
+            if bytes <= most || attempt == ATTEMPTS {
+                break;
+            }
+            self.raise_floor((STEPS * (bytes / most).log2()).clamp(4.0, 16.0));
+            self.ready.pop_back();
+            self.renew()?;
+        }
+        Ok(())
+    }
+
+    fn raise_floor(&mut self, steps: f64) {
+        self.floor = (f64::from(self.floor) + steps).clamp(f64::from(FINEST), f64::from(COARSEST)) as u32;
+    }
+
+    /// What a coarse keyframe lacks the next picture would bring at once, and be as large: so the floor goes step by step.
+    fn lower_floor(&mut self) -> Result<(), EncodeError> {
+        let lower = self.floor_now.saturating_sub(DESCENT).max(FINEST);
+        if lower < self.floor_now && self.since_keyframe >= self.meter.together() {
+            self.tell_floor(lower)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Sets the floor from the next picture on.
+    fn tell_floor(&mut self, floor: u32) -> Result<(), EncodeError> {
+        let Some(name) = self.recipe.floor else { return Ok(()) };
+        self.floor_now = floor;
+        set_property(&self.running.encoder, name, &floor.to_string()).map_err(|reason| self.failed(reason))?;
+        // Only a new rate makes the element look at its settings again.
+        self.tell_rate()
+    }
+
+    /// Puts a picture into the element and takes what comes out.
+    fn put(&mut self, frame: &VideoFrame, keyframe: bool) -> Result<(), EncodeError> {
+        let inner = inner_time(self.pushed, self.config.fps);
+        if keyframe && self.pushed > 0 {
+            let event = gst_video::UpstreamForceKeyUnitEvent::builder().running_time(inner).all_headers(true).build();
+            // Refused only by elements without such events; their own interval then holds.
+            let _ = self.running.encoder.static_pad("src").is_some_and(|pad| pad.send_event(event));
+        }
+        let buffer = self.buffer(frame, inner)?;
+        if let Err(error) = self.running.source.push_buffer(buffer) {
+            self.check_bus()?;
+            return Err(self.failed(error));
+        }
+        self.times.push_back(Times { inner, timestamp: frame.timestamp, captured: frame.captured });
+        self.pushed += 1;
+        // What an encoder without delay makes of this picture is waited for; what an encoder keeps is learnt.
+        while self.times.len() > self.held && self.held < MOST_HELD {
+            if !self.pull(KEEPS)? {
+                self.held = self.times.len();
+            }
+        }
+        while self.times.len() > self.held + 1 {
+            if !self.pull(SILENCE)? {
+                return Err(self.failed(format!("no answer for {SILENCE:?}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the running element the wanted rate.
+    fn tell_rate(&self) -> Result<(), EncodeError> {
+        let kbps = self.config.bitrate_kbps.to_string();
+        set_property(&self.running.encoder, self.recipe.bitrate, &kbps).map_err(|reason| self.failed(reason))
     }
 
     fn buffer(&self, frame: &VideoFrame, inner: gst::ClockTime) -> Result<gst::Buffer, EncodeError> {
@@ -225,31 +316,13 @@ impl VideoEncoder for GstEncoder {
         if keyframe && anew && self.pushed > 0 {
             self.renew()?;
         }
-        let inner = inner_time(self.pushed, self.config.fps);
-        if keyframe && self.pushed > 0 {
-            let event = gst_video::UpstreamForceKeyUnitEvent::builder().running_time(inner).all_headers(true).build();
-            // Refused only by elements without such events; their own interval then holds.
-            let _ = self.running.encoder.static_pad("src").is_some_and(|pad| pad.send_event(event));
+        if keyframe && self.recipe.floor.is_some() {
+            self.restrained(frame)?;
+        } else {
+            self.lower_floor()?;
+            self.put(frame, keyframe)?;
         }
-        let buffer = self.buffer(frame, inner)?;
-        if let Err(error) = self.running.source.push_buffer(buffer) {
-            self.check_bus()?;
-            return Err(self.failed(error));
-        }
-        self.times.push_back(Times { inner, timestamp: frame.timestamp, captured: frame.captured });
-        self.pushed += 1;
         self.since_keyframe = if keyframe { 1 } else { self.since_keyframe + 1 };
-        // What an encoder without delay makes of this picture is waited for; what an encoder keeps is learnt.
-        while self.times.len() > self.held && self.held < MOST_HELD {
-            if !self.pull(KEEPS)? {
-                self.held = self.times.len();
-            }
-        }
-        while self.times.len() > self.held + 1 {
-            if !self.pull(SILENCE)? {
-                return Err(self.failed(format!("no answer for {SILENCE:?}")));
-            }
-        }
         Ok(())
     }
 
@@ -271,102 +344,11 @@ impl VideoEncoder for GstEncoder {
         if kbps != self.config.bitrate_kbps {
             self.config = config;
             if self.recipe.live_bitrate {
-                set_property(&self.running.encoder, self.recipe.bitrate, &kbps.to_string())
-                    .map_err(|reason| self.failed(reason))?;
+                self.tell_rate()?;
             } else {
                 self.new_rate = true;
             }
         }
         Ok(())
     }
-}
-
-/// Time stamps inside GStreamer count pictures, rounded up: elements scale them down to whole pictures again,
-/// and two real times that scale to the same picture would be an error.
-/// They start at one second, as some elements take a first time of zero for one that does not increase.
-fn inner_time(picture: u64, fps: u32) -> gst::ClockTime {
-    gst::ClockTime::from_nseconds(1_000_000_000 + (picture * 1_000_000_000).div_ceil(u64::from(fps)))
-}
-
-fn colorimetry(color: ColorSpace) -> gst_video::VideoColorimetry {
-    use gst_video::{VideoColorMatrix, VideoColorPrimaries, VideoColorRange, VideoTransferFunction};
-    let range = match color.range {
-        Range::Limited => VideoColorRange::Range16_235,
-        Range::Full => VideoColorRange::Range0_255,
-    };
-    let (matrix, transfer, primaries) = match color.matrix {
-        Matrix::Bt601 => (VideoColorMatrix::Bt601, VideoTransferFunction::Bt601, VideoColorPrimaries::Smpte170m),
-        Matrix::Bt709 => (VideoColorMatrix::Bt709, VideoTransferFunction::Bt709, VideoColorPrimaries::Bt709),
-        Matrix::Bt2020 => (VideoColorMatrix::Bt2020, VideoTransferFunction::Bt202010, VideoColorPrimaries::Bt2020),
-    };
-    gst_video::VideoColorimetry::new(range, matrix, transfer, primaries)
-}
-
-fn describe(message: &gst::Message) -> String {
-    match message.view() {
-        gst::MessageView::Error(error) => {
-            error.debug().map_or_else(|| error.error().to_string(), |debug| format!("{} ({debug})", error.error()))
-        }
-        _ => "unknown error".to_owned(),
-    }
-}
-
-/// Sets a property by its text, or says why not.
-fn set_property(element: &gst::Element, name: &str, value: &str) -> Result<(), String> {
-    let spec = element.find_property(name).ok_or_else(|| format!("no property `{name}`"))?;
-    if !spec.flags().contains(gst::glib::ParamFlags::WRITABLE) {
-        return Err(format!("property `{name}` cannot be written"));
-    }
-    let value = gst::glib::Value::deserialize_with_pspec(value, &spec)
-        .map_err(|_| format!("property `{name}` does not take `{value}`"))?;
-    element.set_property_from_value(name, &value);
-    Ok(())
-}
-
-fn run(recipe: &Recipe, config: &VideoEncoderConfig, info: &gst_video::VideoInfo) -> Result<Running, EncodeError> {
-    let failed = |reason: String| EncodeError::Failed { name: recipe.name.to_owned(), reason };
-    let make = |element: &str| {
-        let missing = |_| EncodeError::NotHere {
-            name: recipe.name.to_owned(),
-            reason: format!("GStreamer cannot make an element `{element}`"),
-        };
-        gst::ElementFactory::make(element).build().map_err(missing)
-    };
-    let encoder = make(recipe.element)?;
-    for (name, value) in recipe.properties {
-        let (name, optional) = name.strip_prefix('?').map_or((*name, false), |name| (name, true));
-        let value = table::fill(value, config.keyframe_interval, config.threads);
-        if let Err(reason) = set_property(&encoder, name, &value)
-            && !optional
-        {
-            return Err(failed(reason));
-        }
-    }
-    set_property(&encoder, recipe.bitrate, &config.bitrate_kbps.to_string()).map_err(failed)?;
-
-    let caps = info.to_caps().map_err(|error| failed(error.to_string()))?;
-    let source = AppSrc::builder().caps(&caps).format(gst::Format::Time).build();
-    let mut chain = vec![source.clone().upcast::<gst::Element>()];
-    let takes = encoder.static_pad("sink").is_some_and(|pad| pad.query_caps(None).can_intersect(&caps));
-    if !takes {
-        chain.push(make("videoconvert")?);
-    }
-    chain.push(encoder.clone());
-    let mut wanted = gst::Caps::builder("video/x-av1").field("alignment", "tu");
-    if recipe.parse {
-        chain.push(make("av1parse")?);
-        wanted = wanted.field("stream-format", "obu-stream");
-    }
-    let sink = AppSink::builder().caps(&wanted.build()).sync(false).build();
-    chain.push(sink.clone().upcast());
-
-    let pipeline = gst::Pipeline::new();
-    pipeline.add_many(&chain).map_err(|error| failed(error.to_string()))?;
-    gst::Element::link_many(&chain).map_err(|error| failed(error.to_string()))?;
-    let running = Running { pipeline, source, encoder, sink };
-    if let Err(error) = running.pipeline.set_state(gst::State::Playing) {
-        let message = running.pipeline.bus().and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
-        return Err(failed(message.map_or_else(|| error.to_string(), |message| describe(&message))));
-    }
-    Ok(running)
 }

@@ -1,8 +1,8 @@
 //! Which encoder this machine can afford: found out by opening and timing each on real pictures.
 //!
 //! The registry of a media framework says what is installed, not what works or how fast it is.
-//! Those that hold 1.3 times real time within a share of the cores' time are ranked by quality at the asked rate,
-//! then by delay, then by work. Why each other one lost is kept and can be shown.
+//! Those that hold 1.3 times real time within a share of the cores' time, with keyframes that the network can carry
+//! ([`keyframe::LIMIT`](super::keyframe::LIMIT)), are ranked by quality at the asked rate, then by delay, then by work. Why each other one lost is kept and can be shown.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub use pictures::pictures;
 pub use rank::{MARGIN, Verdict};
 
 /// Version of [`ProbeTable`]; others in a cache are ignored.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What an encoder is wanted for.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +68,8 @@ pub struct ProbeRow {
     pub psnr: f64,
     /// Rate of what it made, in kbit/s.
     pub kbps: f64,
+    /// Its chunk with a keyframe against a mean chunk at the asked rate; `None` if it made no second keyframe in its time.
+    pub keyframes: Option<f64>,
     /// Expected VMAF at an asked rate, as measured beforehand on a film clip; what the ranking goes by.
     pub quality: f64,
     /// Why it was taken or not.
@@ -131,7 +133,7 @@ pub(crate) fn quality(name: &str) -> Option<f64> {
         ("svtav1enc:12", 92.0),
         ("rav1e:quality", 94.0),
         ("rav1e:balanced", 92.1),
-        ("rav1e:fast", 87.7),
+        ("rav1e:fast", 88.0),
     ];
     TABLE.iter().find(|(known, _)| *known == name).map(|(_, vmaf)| *vmaf)
 }

@@ -15,6 +15,9 @@ pub(crate) struct Recipe {
     pub(crate) live_bitrate: bool,
     /// Whether it makes a keyframe when told to; otherwise it is started anew for that.
     pub(crate) forces_keyframes: bool,
+    /// The property with the least quantiser (2..=63) that also counts while the element runs, for elements that keep no
+    /// pictures and whose keyframes come out several times the mean otherwise.
+    pub(crate) floor: Option<&'static str>,
     /// Properties and their values; a name that starts with `?` may be missing.
     ///
     /// `{keyframes}` stands for the keyframe interval in frames, `{threads}` for the threads,
@@ -36,6 +39,7 @@ macro_rules! av1enc {
             live_bitrate: true,
             // 1.22 takes the event and forgets it.
             forces_keyframes: false,
+            floor: Some("min-quantizer"),
             properties: &[
                 ("usage-profile", "realtime"),
                 ("end-usage", "cbr"),
@@ -69,6 +73,7 @@ macro_rules! svtav1enc {
             bitrate: "target-bitrate",
             live_bitrate: false,
             forces_keyframes: true,
+            floor: None,
             properties: &[
                 ("preset", $preset),
                 ("?intra-period-length", "{keyframes}"),
@@ -88,6 +93,7 @@ pub(crate) const RECIPES: &[Recipe] = &[
         bitrate: "bitrate",
         live_bitrate: true,
         forces_keyframes: true,
+        floor: None,
         properties: &[
             ("?rate-control", "cbr"),
             ("?rc-mode", "cbr"),
@@ -105,6 +111,7 @@ pub(crate) const RECIPES: &[Recipe] = &[
         bitrate: "bitrate",
         live_bitrate: true,
         forces_keyframes: true,
+        floor: None,
         properties: &[
             ("?rate-control", "cbr"),
             ("?low-latency", "true"),
@@ -120,6 +127,7 @@ pub(crate) const RECIPES: &[Recipe] = &[
         bitrate: "bitrate",
         live_bitrate: true,
         forces_keyframes: true,
+        floor: None,
         properties: &[
             ("?rate-control", "cbr"),
             ("?key-int-max", "{keyframes}"),
@@ -135,6 +143,7 @@ pub(crate) const RECIPES: &[Recipe] = &[
         bitrate: "bitrate",
         live_bitrate: true,
         forces_keyframes: true,
+        floor: None,
         properties: &[
             ("?rate-control", "cbr"),
             ("?usage", "low-latency"),

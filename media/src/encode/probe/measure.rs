@@ -8,12 +8,14 @@ use super::rank::Verdict;
 use super::{ProbeRequest, ProbeRow, quality};
 use crate::decode::VideoDecoder;
 use crate::decode::dav1d::{Dav1dConfig, Dav1dDecoder};
-use crate::encode::{EncodeError, VideoEncoderConfig, gst, open};
+use crate::encode::{EncodeError, VideoEncoderConfig, gst, keyframe, open};
 use crate::format::{Timestamp, WallClock};
 use crate::frame::{EncodedFrame, VideoFrame};
 
 /// Frames that are encoded before the clock runs: rate control tries its first keyframe and inter frame twice.
 const WARM_UP: usize = 3;
+/// The probe asks for a keyframe here, to see how large it is once the encoder has seen some pictures.
+const KEYFRAME: usize = 12;
 
 /// What an encoder did.
 #[derive(Clone, Debug)]
@@ -53,12 +55,24 @@ impl Measurement {
 ///
 /// # Errors
 /// [`EncodeError`] of the encoder.
-#[expect(clippy::disallowed_methods, reason = "timing encoders is what this driver is for")]
 pub fn measure(
     name: &str,
     config: &VideoEncoderConfig,
     count: usize,
     patience: Duration,
+    picture: impl FnMut(usize) -> VideoFrame,
+) -> Result<Measurement, EncodeError> {
+    timed(name, config, count, patience, None, picture)
+}
+
+/// As [`measure`], with a keyframe asked for at one picture.
+#[expect(clippy::disallowed_methods, reason = "timing encoders is what this driver is for")]
+fn timed(
+    name: &str,
+    config: &VideoEncoderConfig,
+    count: usize,
+    patience: Duration,
+    keyframe: Option<usize>,
     mut picture: impl FnMut(usize) -> VideoFrame,
 ) -> Result<Measurement, EncodeError> {
     let threads = Threads::remember();
@@ -70,7 +84,7 @@ pub fn measure(
     while pushed < count {
         let mut frame = picture(pushed);
         (frame.timestamp, frame.captured) = times(pushed, config.fps);
-        encoder.push(&frame, false)?;
+        encoder.push(&frame, keyframe == Some(pushed))?;
         pushed += 1;
         while let Some(frame) = encoder.poll()? {
             frames.push(frame);
@@ -136,6 +150,7 @@ pub(crate) fn all(
             delay_ms: 0.0,
             psnr: 0.0,
             kbps: 0.0,
+            keyframes: None,
             quality: quality(name).unwrap_or_default(),
             verdict,
         };
@@ -166,7 +181,8 @@ pub(crate) fn all(
         }
         // A quarter of its time is for opening, draining and looking at what it made.
         let patience = (share * 3 / 4).clamp(Duration::from_millis(60), Duration::from_millis(600));
-        rows.push(match measure(name, config, 90, patience, |number| to_and_fro(&pictures, number)) {
+        let picture = |number| to_and_fro(&pictures, number);
+        rows.push(match timed(name, config, 90, patience, Some(KEYFRAME), picture) {
             Ok(measured) => {
                 if measured.fps < f64::from(request.fps) * super::MARGIN {
                     failed_family = Some(family);
@@ -175,7 +191,8 @@ pub(crate) fn all(
                     fps: measured.fps,
                     cpu: measured.cpu_share(request.fps, config.threads),
                     delay_ms: measured.delay_ms(request.fps),
-                    psnr: decoded_psnr(&measured.frames, |number| to_and_fro(&pictures, number)),
+                    psnr: decoded_psnr(&measured.frames, picture),
+                    keyframes: keyframe::against_rate(&measured.frames, request.fps, request.bitrate_kbps),
                     kbps: measured.kbps(request.fps),
                     ..row(Verdict::Measured)
                 }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::ProbeRow;
+use crate::encode::keyframe::LIMIT;
 
 /// How much faster than real time an encoder has to be, for pictures that are harder and a machine that is busier.
 pub const MARGIN: f64 = 1.3;
@@ -51,6 +52,11 @@ pub enum Verdict {
         /// The share it may use, 0..=1.
         limit: f64,
     },
+    /// Its keyframes are larger than the network carries in time.
+    LargeKeyframes {
+        /// The chunk with a keyframe against the mean chunk.
+        ratio: f64,
+    },
     /// What it makes is not the picture it was given.
     Broken,
     /// Another makes a better picture at the same rate.
@@ -81,6 +87,9 @@ impl fmt::Display for Verdict {
             Self::NotTried { reason } => write!(f, "not tried: {reason}"),
             Self::TooSlow { needed_fps } => write!(f, "too slow: {needed_fps:.0} pictures a second are needed"),
             Self::TooHungry { limit } => write!(f, "needs more than {:.0} % of the cores", limit * 100.0),
+            Self::LargeKeyframes { ratio } => {
+                write!(f, "its keyframes make chunks of {ratio:.1} times the mean ({LIMIT} at most)")
+            }
             Self::Broken => f.write_str("broken: it does not make the picture it was given"),
             Self::LowerQuality { than } => write!(f, "lower quality than {than}"),
             Self::Later { than } => write!(f, "as good as {than}, but later"),
@@ -103,6 +112,9 @@ pub(crate) fn rank(mut rows: Vec<ProbeRow>, fps: u32, cpu_limit: f64) -> (Vec<Pr
         } else if row.cpu > cpu_limit {
             row.verdict = Verdict::TooHungry { limit: cpu_limit };
             unfit.push(index);
+        } else if let Some(ratio) = row.keyframes.filter(|ratio| *ratio > LIMIT) {
+            row.verdict = Verdict::LargeKeyframes { ratio };
+            unfit.push(index);
         } else {
             fit.push(index);
         }
@@ -116,7 +128,9 @@ pub(crate) fn rank(mut rows: Vec<ProbeRow>, fps: u32, cpu_limit: f64) -> (Vec<Pr
     let chosen = soon.min_by(work).or_else(|| {
         // Nothing is good enough: what comes nearest, whatever its quality.
         let speed = |index: &usize| (rows[*index].fps / needed_fps).min(cpu_limit / rows[*index].cpu.max(0.001));
-        let nearer = |a: &usize, b: &usize| speed(a).partial_cmp(&speed(b)).unwrap_or(Ordering::Equal);
+        let size = |index: &usize| rows[*index].keyframes.map_or(1.0, |ratio| LIMIT / ratio.max(LIMIT));
+        let near = |index: &usize| speed(index).min(1.0) * size(index);
+        let nearer = |a: &usize, b: &usize| near(a).partial_cmp(&near(b)).unwrap_or(Ordering::Equal);
         unfit.into_iter().max_by(nearer)
     });
     let Some(chosen) = chosen else { return (rows, None) };
@@ -142,6 +156,11 @@ pub(crate) fn reason(row: &ProbeRow, fps: u32, cpu_limit: f64) -> String {
     let did = format!("{:.0} pictures a second with {cpu:.0} % of the cores at {fps}", row.fps);
     if row.fps < f64::from(fps) * MARGIN || row.cpu > cpu_limit {
         format!("nothing here is fast enough; {} comes nearest: {did}", row.name)
+    } else if let Some(ratio) = row.keyframes.filter(|ratio| *ratio > LIMIT) {
+        format!(
+            "nothing here keeps its keyframes small; {} comes nearest with {ratio:.1} times the mean: {did}",
+            row.name
+        )
     } else {
         format!("best picture of those fast enough: {did}, {:.0} ms delay", row.delay_ms)
     }
@@ -159,6 +178,7 @@ mod tests {
             delay_ms,
             psnr: 35.0,
             kbps: 1000.0,
+            keyframes: Some(2.0),
             quality,
             verdict: Verdict::Measured,
         }
@@ -211,6 +231,18 @@ mod tests {
         let rows = [row("slower", 10.0, 0.9, 10.0, 99.0), row("slow", 20.0, 0.7, 150.0, 90.0)];
         check(&rows, "slow", &[Verdict::TooSlow { needed_fps: 39.0 }, Verdict::Chosen]);
         assert!(reason(&rows[1], 30, 0.6).starts_with("nothing here is fast enough; slow comes nearest"));
+    }
+
+    #[test]
+    fn who_makes_large_keyframes_is_refused() {
+        let large = ProbeRow { keyframes: Some(2.6), ..row("large", 90.0, 0.1, 1.0, 99.0) };
+        let larger = ProbeRow { keyframes: Some(4.0), ..row("larger", 90.0, 0.1, 1.0, 99.0) };
+        let unseen = ProbeRow { keyframes: None, ..row("unseen", 90.0, 0.1, 1.0, 80.0) };
+        let refused = Verdict::LargeKeyframes { ratio: 2.6 };
+        check(&[large.clone(), unseen], "unseen", &[refused.clone(), Verdict::Chosen]);
+        check(&[larger, large.clone()], "large", &[Verdict::LargeKeyframes { ratio: 4.0 }, Verdict::Chosen]);
+        assert_eq!(refused.to_string(), "its keyframes make chunks of 2.6 times the mean (2.5 at most)");
+        assert!(reason(&large, 30, 0.6).starts_with("nothing here keeps its keyframes small; large comes nearest"));
     }
 
     #[test]
