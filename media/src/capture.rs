@@ -16,7 +16,6 @@ pub mod microphone;
 pub mod output;
 pub mod problem;
 pub(crate) mod pump;
-pub mod queue;
 pub mod resample;
 pub mod screen;
 pub(crate) mod session;
@@ -34,6 +33,7 @@ use std::thread::JoinHandle;
 
 use crate::format::Size;
 use crate::frame::{AudioFrame, TrackKind, VideoFrame};
+pub use crate::queue;
 use crate::slot;
 
 pub use clock::CaptureClock;

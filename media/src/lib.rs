@@ -19,6 +19,7 @@ pub mod package;
 pub mod pipeline;
 pub mod playout;
 pub mod preprocess;
+pub mod queue;
 pub mod render;
 pub mod slot;
 pub mod testing;

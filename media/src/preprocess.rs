@@ -253,32 +253,4 @@ mod tests {
         assert_eq!(repeated, [40_000, 80_000, 120_000, 160_000]);
         assert_eq!(preprocessor.repeated(), 4);
     }
-
-    #[test]
-    #[ignore = "measures this machine; run by hand"]
-    #[expect(clippy::disallowed_methods, reason = "a measurement")]
-    fn speed() {
-        let mut picture = crate::testing::TestPicture::new(size("1280x720"), 30);
-        let start = std::time::Instant::now();
-        let frames: Vec<VideoFrame> = (0..60)
-            .map(|n| picture.draw(n, Timestamp::from_micros(i64::from(n) * 33_333), WallClock::default()))
-            .collect();
-        println!("draw 1280x720: {:?}", start.elapsed() / 60);
-        let dim = Adjust { brightness: 0.1, contrast: 1.1, saturation: 0.9 };
-        let cases = [
-            ("640x360", Adjust::default()),
-            ("854x480", Adjust::default()),
-            ("1920x1080", Adjust::default()),
-            ("1280x720", dim),
-            ("640x360", dim),
-        ];
-        for (to, adjust) in cases {
-            let mut preprocessor = Preprocessor::new(VideoChain { adjust, ..VideoChain::new(size(to), 30) });
-            let start = std::time::Instant::now();
-            for frame in &frames {
-                preprocessor.process(frame.clone()).expect("passes");
-            }
-            println!("1280x720 to {to} {adjust:?}: {:?}", start.elapsed() / 60);
-        }
-    }
 }

@@ -3,6 +3,7 @@
 mod codec;
 mod demo;
 mod memory;
+mod preprocess;
 mod quality;
 mod usage;
 
@@ -15,6 +16,7 @@ pub type Measure = fn(&mut Table) -> Result<()>;
 
 /// Every measurement, by the name that chooses it on the command line.
 pub const ALL: &[(&str, Measure)] = &[
+    ("preprocess", preprocess::pictures),
     ("publish-path", codec::publish_path),
     ("watch-path", codec::watch_path),
     ("server-memory", memory::idle_server),

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use gstreamer_app::AppSink;
+use gstreamer_app::{AppSink, AppSinkCallbacks};
 use gstreamer_video::{VideoColorMatrix, VideoColorRange, VideoFormat, VideoFrameExt, VideoInfo};
 
+use crate::capture::CaptureStats;
 use crate::capture::clock::CaptureClock;
+use crate::capture::gate::VideoOut;
 use crate::format::{ColorSpace, Matrix, Range, Size, Timestamp};
 use crate::frame::{Plane, PlaneData, VideoFrame};
 use crate::preprocess::convert::{self, PixelFormat};
@@ -197,4 +199,23 @@ impl Drop for Running {
             tracing::warn!(%error, "a pipeline does not stop");
         }
     }
+}
+
+/// Hands on what an appsink gets as frames, and counts those that cannot be read.
+pub(crate) fn video_callbacks(out: &VideoOut, stats: &Arc<CaptureStats>) -> AppSinkCallbacks {
+    let (out, stats) = (out.clone(), stats.clone());
+    let mut time = MediaTime::new(out.clock());
+    let callback = move |sink: &AppSink| {
+        let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+        let Some(timestamp) = time.of(sink, &sample) else { return Ok(gst::FlowSuccess::Ok) };
+        match video_frame(&sample, timestamp, &out.clock()) {
+            Ok(frame) => out.send(frame).map(|()| gst::FlowSuccess::Ok).map_err(|_| gst::FlowError::Eos),
+            Err(error) => {
+                stats.count_broken();
+                tracing::debug!(%error, "picture left out");
+                Ok(gst::FlowSuccess::Ok)
+            }
+        }
+    };
+    AppSinkCallbacks::builder().new_sample(callback).build()
 }

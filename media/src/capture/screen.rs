@@ -19,10 +19,10 @@ use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use gstreamer_app::{AppSink, AppSinkCallbacks};
+use gstreamer_app::AppSink;
 
 use crate::capture::gate::VideoOut;
-use crate::capture::gst::{self as common, MediaTime, Running, Told};
+use crate::capture::gst::{self as common, Running, Told};
 use crate::capture::session::Session;
 use crate::capture::stop::{Backoff, Stop};
 use crate::capture::{CaptureError, CaptureProblem, CaptureStats, Device, ProblemKind, ScreenTarget, still};
@@ -175,7 +175,7 @@ impl Source {
         let running = Running(pipeline);
         let sink = running.0.by_name("sink").and_then(|sink| sink.downcast::<AppSink>().ok());
         let sink = sink.ok_or_else(|| problem("no sink for pictures".into(), false))?;
-        sink.set_callbacks(self.callbacks());
+        sink.set_callbacks(common::video_callbacks(&self.out, &self.stats));
         let bus = running.0.bus().ok_or_else(|| problem("a pipeline without a bus".into(), false))?;
         let mut missing = Vec::new();
         let _told_by_the_bus = running.0.set_state(gst::State::Playing);
@@ -189,7 +189,7 @@ impl Source {
             }
             #[cfg(target_os = "linux")]
             if server.as_ref().is_some_and(x11_server::ServerWatch::is_gone) {
-                sink.set_callbacks(AppSinkCallbacks::builder().build());
+                sink.set_callbacks(gstreamer_app::AppSinkCallbacks::builder().build());
                 std::mem::forget(running);
                 return Err(CaptureProblem::new(ProblemKind::Unplugged, NAME, "the display went away"));
             }
@@ -199,24 +199,6 @@ impl Source {
             }
         }
         Ok(())
-    }
-
-    fn callbacks(&self) -> AppSinkCallbacks {
-        let (out, stats) = (self.out.clone(), self.stats.clone());
-        let mut time = MediaTime::new(out.clock());
-        let callback = move |sink: &AppSink| {
-            let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-            let Some(timestamp) = time.of(sink, &sample) else { return Ok(gst::FlowSuccess::Ok) };
-            match common::video_frame(&sample, timestamp, &out.clock()) {
-                Ok(frame) => out.send(frame).map(|()| gst::FlowSuccess::Ok).map_err(|_| gst::FlowError::Eos),
-                Err(error) => {
-                    stats.count_broken();
-                    tracing::debug!(%error, "picture left out");
-                    Ok(gst::FlowSuccess::Ok)
-                }
-            }
-        };
-        AppSinkCallbacks::builder().new_sample(callback).build()
     }
 }
 

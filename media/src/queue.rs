@@ -1,7 +1,7 @@
 //! A bounded queue in which the oldest value gives way, and is counted.
 //!
-//! Sound and events must keep their order, so a [slot](crate::slot) will not do; but a reader that stopped reading must
-//! neither block a device's callback nor let memory grow.
+//! A reader that stopped reading must neither block a device's callback nor let memory grow. Sound and events keep their
+//! order in it; with one place only it is a [slot](crate::slot), in which the newest picture wins.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-pub use crate::slot::Closed;
+/// All senders are gone and nothing is left to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the queue is closed")]
+pub struct Closed;
 
 struct Shared<T> {
     state: Mutex<State<T>>,
