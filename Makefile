@@ -33,6 +33,9 @@ test-devices: ## Camera, sound card and a bad network in a virtual machine (inst
 bench: deps-test ## Measures us against bare references in the same run and prints ratios.
 	sh tests/bench.sh
 
+fuzz: ## Runs every fuzz target for a minute (needs nightly and cargo-fuzz; see media/fuzz/README.md).
+	sh tests/fuzz.sh
+
 docs: ## Builds the API documentation.
 	$(CARGO) doc $(LOCKED) --workspace --no-deps
 
