@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use gstreamer_app::AppSink;
+use gstreamer_app::{AppSink, AppSinkCallbacks};
 
 use crate::capture::gate::VideoOut;
 use crate::capture::gst::{self as common, Running, Told};
@@ -189,7 +189,7 @@ impl Source {
             }
             #[cfg(target_os = "linux")]
             if server.as_ref().is_some_and(x11_server::ServerWatch::is_gone) {
-                sink.set_callbacks(gstreamer_app::AppSinkCallbacks::builder().build());
+                sink.set_callbacks(AppSinkCallbacks::builder().build());
                 std::mem::forget(running);
                 return Err(CaptureProblem::new(ProblemKind::Unplugged, NAME, "the display went away"));
             }
