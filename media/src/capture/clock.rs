@@ -21,12 +21,17 @@ impl CaptureClock {
     }
 
     /// A clock that starts now.
-    #[expect(clippy::disallowed_methods, reason = "the one place where a broadcast reads both clocks")]
     pub fn start() -> Self {
+        Self::start_shifted(0)
+    }
+
+    /// A clock that starts now and whose wall clock is `offset_micros` ahead of this machine's.
+    #[expect(clippy::disallowed_methods, reason = "the one place where a broadcast reads both clocks")]
+    pub fn start_shifted(offset_micros: i64) -> Self {
         let wall = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
-        Self::new(Instant::now(), WallClock::from_micros(wall))
+        Self::new(Instant::now(), WallClock::from_micros(wall.saturating_add(offset_micros)))
     }
 
     /// Media time at `now`; negative before the epoch.
@@ -61,6 +66,14 @@ impl CaptureClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shifted_clock_differs_by_its_offset() {
+        let (plain, shifted) = (CaptureClock::start(), CaptureClock::start_shifted(-5_000_000));
+        let wall = |clock: CaptureClock| clock.wall_clock(clock.timestamp(plain.epoch)).as_micros();
+        // What lies between the two starts is on both clocks.
+        assert!((wall(plain) - wall(shifted) - 5_000_000).abs() < 1_000_000);
+    }
 
     #[test]
     fn the_three_times_agree() {

@@ -64,7 +64,7 @@ impl Publisher {
     /// [`PublishError`] for what cannot work at all. Devices that are missing are told by events instead.
     pub fn start(config: PublishConfig, sink: Sink) -> Result<Self, PublishError> {
         check(&config)?;
-        let clock = CaptureClock::start();
+        let clock = CaptureClock::start_shifted(config.clock_offset_micros);
         let rung = Rung { size: config.size, fps: config.fps, bitrate_kbps: config.bitrate_kbps };
         let grants = config.grants.clone();
         let capture_config = CaptureConfig { size: config.size, fps: config.fps, clock, grants };

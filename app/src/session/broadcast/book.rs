@@ -124,14 +124,15 @@ impl Book {
         manifest.sign(&self.channel_key)
     }
 
-    /// Numbers and signs a chunk; `clock_offset` is the server's clock minus ours, so that capture times are the server's; `last` says that none follows.
+    /// Numbers and signs a chunk; `clock_change` is what its capture time lacks to be the server's, in microseconds; `last`
+    /// says that none follows.
     ///
     /// # Errors
     /// When the chunk is beyond what the wire carries.
     pub(super) fn chunk(
         &mut self,
         chunk: &MediaChunk,
-        clock_offset: i64,
+        clock_change: i64,
         last: bool,
     ) -> Result<SignedChunk, ChunkError> {
         let first = *self.first_chunk.get_or_insert(chunk.sequence);
@@ -145,7 +146,7 @@ impl Book {
             init: self.start.init + chunk.init.saturating_sub(self.first_init.unwrap_or(chunk.init)),
             start_micros: chunk.start.as_micros(),
             duration_micros: u32::try_from(chunk.duration.as_micros()).unwrap_or(u32::MAX),
-            captured_micros: chunk.captured.as_micros().saturating_add(clock_offset),
+            captured_micros: chunk.captured.as_micros().saturating_add(clock_change),
             flags: ChunkFlags {
                 keyframe: chunk.keyframe,
                 discontinuity: chunk.discontinuity || (fresh && self.start.sequence > 0),

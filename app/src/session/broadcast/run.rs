@@ -58,7 +58,7 @@ async fn broadcast(
     let recording = config.record.clone().map(Recording::start).transpose()?;
     let mut show = Show::new(config, sitting, status, recording)?;
     let (tell, mut events) = mpsc::channel(EVENTS);
-    let publish = show.config.publish.clone();
+    let publish = show.timed_by_the_server();
     let started = tokio::task::spawn_blocking(move || {
         Publisher::start(
             publish,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use backend_lite::api::BroadcastPatch;
 use runnel_media::package::{InitSegment, MediaChunk};
-use runnel_media::pipeline::publish::PublishEvent;
+use runnel_media::pipeline::publish::{PublishConfig, PublishEvent};
 use runnel_p2p::wire::BroadcastKey;
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +41,8 @@ pub(super) struct Show<'a> {
     recording: Option<Recording>,
     /// When the first chunk was published.
     live_since: Option<Instant>,
+    /// The server's clock minus ours when the pipeline started, in microseconds; its capture times are the server's.
+    clock_offset: i64,
     /// The show is about to end, so each chunk waits for the next: the last one says that it is the last.
     held: Option<MediaChunk>,
     pub(super) ending: bool,
@@ -60,6 +62,7 @@ impl<'a> Show<'a> {
             (it.broadcast, it.channel) = (Some(sitting.broadcast.id), Some(sitting.channel.id));
         });
         Ok(Self {
+            clock_offset: sitting.clock_offset,
             config,
             status,
             sitting,
@@ -73,6 +76,16 @@ impl<'a> Show<'a> {
             held: None,
             ending: false,
         })
+    }
+
+    /// What the pipeline is started with.
+    pub(super) fn timed_by_the_server(&self) -> PublishConfig {
+        PublishConfig { clock_offset_micros: self.clock_offset, ..self.config.publish.clone() }
+    }
+
+    /// By how much the server's clock has been found to differ from what the pipeline was started with, in microseconds.
+    fn clock_change(&self) -> i64 {
+        self.sitting.clock_offset.saturating_sub(self.clock_offset)
     }
 
     /// Takes what the pipeline says.
@@ -169,7 +182,7 @@ impl<'a> Show<'a> {
         if !self.book.is_open() {
             return;
         }
-        let signed = match self.book.chunk(chunk, self.sitting.clock_offset, last) {
+        let signed = match self.book.chunk(chunk, self.clock_change(), last) {
             Ok(signed) => signed,
             Err(error) => {
                 tracing::warn!(%error, sequence = chunk.sequence, "a chunk could not be signed and is left out");

@@ -44,6 +44,9 @@ pub struct PublishConfig {
     pub audio_chain: AudioChain,
     /// Where the encoder probe keeps what it found.
     pub probe_cache: Option<PathBuf>,
+    /// What to add to this machine's wall clock to get the one that capture times are told in, in microseconds: a machine
+    /// whose time is set wrong broadcasts at the right time all the same.
+    pub clock_offset_micros: i64,
     /// Where a desktop's leave to capture its screen is kept; see [`CaptureConfig::grants`](crate::capture::CaptureConfig).
     pub grants: Option<Arc<Path>>,
     /// Ends by itself after so much media time.
@@ -73,6 +76,7 @@ impl PublishConfig {
             chain: VideoChain::new(size, fps),
             audio_chain: AudioChain::default(),
             probe_cache: None,
+            clock_offset_micros: 0,
             grants: None,
             seconds: None,
             first_sequence: 0,
