@@ -5,7 +5,7 @@ use egui::{Align, Id, Layout, ScrollArea, Ui, vec2};
 use crate::command::Command;
 use crate::state::SettingChange;
 use crate::theme::{Type, Weight, space};
-use crate::widget::{Button, Field, Kind, icon, text};
+use crate::widget::{Button, Field, Kind, choice, icon, text, toggle};
 
 use super::Cx;
 use super::devices::Check;
@@ -55,6 +55,15 @@ impl SettingsPage {
     }
 }
 
+/// The Fluent keys of a setting's name and of the sentence about it.
+type Keys = (&'static str, &'static str);
+
+/// What is offered with its words, and what is chosen, where it was chosen elsewhere, before it.
+fn offer<T: Copy + PartialEq>(offered: &[T], now: T, words: impl Fn(T) -> String) -> Vec<(T, String)> {
+    let elsewhere = (!offered.contains(&now)).then_some(now);
+    elsewhere.into_iter().chain(offered.iter().copied()).map(|value| (value, words(value))).collect()
+}
+
 /// Draws the rows of one group.
 type Draw = fn(&mut Ui, &mut Rows<'_, '_, '_>);
 
@@ -87,6 +96,49 @@ impl Rows<'_, '_, '_> {
                 self.words(ui, key, about);
             });
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| control(ui, self));
+        });
+    }
+
+    /// A setting that is on or off.
+    fn switch(&mut self, ui: &mut Ui, (key, about): Keys, on: bool, change: fn(bool) -> SettingChange) {
+        self.row(ui, key, about, |ui, rows| {
+            if toggle::show(ui, rows.cx.theme, on, &rows.cx.text(key)).changed() {
+                rows.change(key, change(!on));
+            }
+        });
+    }
+
+    /// One of a few, side by side.
+    fn few<T: Copy + PartialEq>(
+        &mut self,
+        ui: &mut Ui,
+        (key, about): Keys,
+        now: T,
+        all: impl FnOnce(&Cx<'_>) -> Vec<(T, String)>,
+        change: impl FnOnce(T) -> SettingChange,
+    ) {
+        self.row(ui, key, about, |ui, rows| {
+            let (all, label) = (all(rows.cx), rows.cx.text(key));
+            if let Some(picked) = choice::segments(ui, rows.cx.theme, &label, now, &all) {
+                rows.change(key, change(picked));
+            }
+        });
+    }
+
+    /// One of many, in a list that opens; what is chosen is among them, also where it was chosen elsewhere.
+    fn many<T: Clone + PartialEq>(
+        &mut self,
+        ui: &mut Ui,
+        (key, about): Keys,
+        (now, width): (&T, f32),
+        all: impl FnOnce(&Cx<'_>) -> Vec<(T, String)>,
+        change: impl FnOnce(T) -> SettingChange,
+    ) {
+        self.row(ui, key, about, |ui, rows| {
+            let (all, label) = (all(rows.cx), rows.cx.text(key));
+            if let Some(picked) = choice::select(ui, rows.cx.theme, &label, width, now, &all) {
+                rows.change(key, change(picked));
+            }
         });
     }
 

@@ -170,18 +170,10 @@ impl Swarm {
         self.stop.cancel();
         self.fetches.abort_all();
         self.node.shutdown().await;
-        if self.announcing.await.is_err() {
+        if (&mut self.announcing).await.is_err() {
             tracing::error!("announcing panicked");
         }
-        let stats = self.node.stats();
-        Delivery {
-            from_peers: stats.bytes_from_peers,
-            from_publisher: stats.bytes_from_publisher,
-            from_origin: stats.bytes_from_origin + stats.bytes_from_server,
-            to_peers: stats.bytes_to_peers,
-            rejected: stats.chunks_rejected,
-            neighbours: 0,
-        }
+        Delivery { neighbours: 0, ..self.delivery() }
     }
 }
 

@@ -7,9 +7,9 @@ use egui::Ui;
 use crate::state::{SettingChange, Sharing};
 use crate::theme::{Type, Weight};
 use crate::ui::Cx;
-use crate::widget::{choice, slider, text, toggle};
+use crate::widget::{slider, text};
 
-use super::Rows;
+use super::{Rows, offer};
 
 /// Upload caps that are offered, in kilobits a second.
 pub(in crate::ui) const CAPS: [Option<u32>; 6] = [Some(1000), Some(2000), Some(5000), Some(10_000), Some(20_000), None];
@@ -18,64 +18,41 @@ const DELAYS: [u64; 5] = [600, 1000, 2000, 4000, 8000];
 
 pub(super) fn sharing(ui: &mut Ui, rows: &mut Rows<'_, '_, '_>) {
     let settings = &rows.cx.state.settings;
-    rows.row(ui, "setting-sharing", "setting-sharing-about", |ui, rows| {
-        let (on, label) = (settings.sharing.allowed(), rows.cx.text("setting-sharing"));
-        if toggle::show(ui, rows.cx.theme, on, &label).changed() {
-            let next = if on { Sharing::Off } else { Sharing::On };
-            rows.change("setting-sharing", SettingChange::Sharing(next));
-        }
-    });
-    rows.row(ui, "setting-cap", "setting-cap-about", |ui, rows| {
-        let all = caps(rows.cx, settings.upload_cap);
-        let label = rows.cx.text("setting-cap");
-        if let Some(picked) = choice::select(ui, rows.cx.theme, &label, 140.0, &settings.upload_cap, &all) {
-            rows.change("setting-cap", SettingChange::UploadCap(picked));
-        }
-    });
+    let change = |on| SettingChange::Sharing(if on { Sharing::On } else { Sharing::Off });
+    rows.switch(ui, ("setting-sharing", "setting-sharing-about"), settings.sharing.allowed(), change);
+    let caps = |cx: &Cx<'_>| caps(cx, settings.upload_cap);
+    let keys = ("setting-cap", "setting-cap-about");
+    rows.many(ui, keys, (&settings.upload_cap, 140.0), caps, SettingChange::UploadCap);
 }
 
 /// The caps one can choose from, in words; a cap set elsewhere is among them.
 pub(in crate::ui) fn caps(cx: &Cx<'_>, current: Option<u32>) -> Vec<(Option<u32>, String)> {
-    let mut all = CAPS.to_vec();
-    if !all.contains(&current) {
-        all.insert(0, current);
-    }
-    let words = |cap: Option<u32>| cap.map_or_else(|| cx.text("setting-cap-none"), |kbps| cx.words.rate(kbps));
-    all.into_iter().map(|cap| (cap, words(cap))).collect()
+    offer(&CAPS, current, |cap| cap.map_or_else(|| cx.text("setting-cap-none"), |kbps| cx.words.rate(kbps)))
 }
 
 pub(super) fn show(ui: &mut Ui, rows: &mut Rows<'_, '_, '_>) {
     let settings = &rows.cx.state.settings;
-    rows.row(ui, "setting-delay", "setting-delay-about", |ui, rows| {
-        let now = settings.target_delay.as_millis() as u64;
-        let mut delays = DELAYS.to_vec();
-        if !delays.contains(&now) {
-            delays.insert(0, now);
-        }
-        let all: Vec<_> = delays.iter().map(|ms| (*ms, rows.cx.words.seconds(Duration::from_millis(*ms)))).collect();
-        let label = rows.cx.text("setting-delay");
-        if let Some(picked) = choice::select(ui, rows.cx.theme, &label, 140.0, &now, &all) {
-            rows.change("setting-delay", SettingChange::TargetDelay(Duration::from_millis(picked)));
-        }
-    });
-    rows.row(ui, "setting-output", "setting-output-about", |ui, rows| {
-        let mut all = vec![(None, rows.cx.text("setting-device-default"))];
-        all.extend(rows.cx.state.devices.outputs.iter().map(|it| (Some(it.id.clone()), it.name.clone())));
+    let now = settings.target_delay.as_millis() as u64;
+    let delays = |cx: &Cx<'_>| offer(&DELAYS, now, |ms| cx.words.seconds(Duration::from_millis(ms)));
+    let change = |ms| SettingChange::TargetDelay(Duration::from_millis(ms));
+    rows.many(ui, ("setting-delay", "setting-delay-about"), (&now, 140.0), delays, change);
+    let outputs = |cx: &Cx<'_>| {
+        let mut all = vec![(None, cx.text("setting-device-default"))];
+        all.extend(cx.state.devices.outputs.iter().map(|it| (Some(it.id.clone()), it.name.clone())));
         keep(&mut all, &settings.output);
-        let label = rows.cx.text("setting-output");
-        if let Some(picked) = choice::select(ui, rows.cx.theme, &label, 240.0, &settings.output, &all) {
-            rows.change("setting-output", SettingChange::Output(picked));
-        }
-    });
-    rows.row(ui, "setting-barrage", "setting-barrage-about", |ui, rows| {
-        let (on, label) = (settings.barrage, rows.cx.text("setting-barrage"));
-        if toggle::show(ui, rows.cx.theme, on, &label).changed() {
-            rows.change("setting-barrage", SettingChange::Barrage(!on));
-        }
-    });
-    if !settings.barrage {
-        return;
+        all
+    };
+    let keys = ("setting-output", "setting-output-about");
+    rows.many(ui, keys, (&settings.output, 240.0), outputs, SettingChange::Output);
+    rows.switch(ui, ("setting-barrage", "setting-barrage-about"), settings.barrage, SettingChange::Barrage);
+    if settings.barrage {
+        barrage(ui, rows);
     }
+}
+
+/// How comments fly.
+fn barrage(ui: &mut Ui, rows: &mut Rows<'_, '_, '_>) {
+    let settings = &rows.cx.state.settings;
     rows.row(ui, "setting-barrage-opacity", "setting-barrage-opacity-about", |ui, rows| {
         let mut opacity = settings.barrage_opacity;
         let words = rows.cx.words.percent(f64::from(opacity));
@@ -86,44 +63,24 @@ pub(super) fn show(ui: &mut Ui, rows: &mut Rows<'_, '_, '_>) {
             rows.change("setting-barrage-opacity", SettingChange::BarrageOpacity(opacity));
         }
     });
-    rows.row(ui, "setting-barrage-area", "setting-barrage-area-about", |ui, rows| {
-        let all = [
-            (25_u8, rows.cx.text("area-quarter")),
-            (50, rows.cx.text("area-half")),
-            (75, rows.cx.text("area-three-quarters")),
-            (100, rows.cx.text("area-all")),
-        ];
-        let now = (settings.barrage_area * 4.0).round().clamp(1.0, 4.0) as u8 * 25;
-        let label = rows.cx.text("setting-barrage-area");
-        if let Some(picked) = choice::select(ui, rows.cx.theme, &label, 160.0, &now, &all) {
-            rows.change("setting-barrage-area", SettingChange::BarrageArea(f32::from(picked) / 100.0));
-        }
-    });
-    rows.row(ui, "setting-barrage-size", "setting-barrage-size-about", |ui, rows| {
-        if let Some(size) = pace(ui, rows.cx, "setting-barrage-size", settings.barrage_size) {
-            rows.change("setting-barrage-size", SettingChange::BarrageSize(size));
-        }
-    });
-    rows.row(ui, "setting-barrage-speed", "setting-barrage-speed-about", |ui, rows| {
-        if let Some(speed) = pace(ui, rows.cx, "setting-barrage-speed", settings.barrage_speed) {
-            rows.change("setting-barrage-speed", SettingChange::BarrageSpeed(speed));
-        }
-    });
+    let areas = |cx: &Cx<'_>| {
+        let names = ["area-quarter", "area-half", "area-three-quarters", "area-all"];
+        (1..=4).zip(names).map(|(quarters, name)| (quarters * 25, cx.text(name))).collect()
+    };
+    let now = (settings.barrage_area * 4.0).round().clamp(1.0, 4.0) as u8 * 25;
+    let keys = ("setting-barrage-area", "setting-barrage-area-about");
+    rows.many(ui, keys, (&now, 160.0), areas, |percent| SettingChange::BarrageArea(f32::from(percent) / 100.0));
+    let percent = |share: f32| (share * 100.0).round().clamp(0.0, 255.0) as u8;
+    let (size, speed) = (percent(settings.barrage_size), percent(settings.barrage_speed));
+    let paces = |now| move |cx: &Cx<'_>| offer(&PACES, now, |it| cx.words.unit("percent", &it.to_string()));
+    let keys = ("setting-barrage-size", "setting-barrage-size-about");
+    rows.many(ui, keys, (&size, 120.0), paces(size), |it| SettingChange::BarrageSize(f32::from(it) / 100.0));
+    let keys = ("setting-barrage-speed", "setting-barrage-speed-about");
+    rows.many(ui, keys, (&speed, 120.0), paces(speed), |it| SettingChange::BarrageSpeed(f32::from(it) / 100.0));
 }
 
 /// Sizes and speeds of flying comments that are offered, in percent.
 const PACES: [u8; 5] = [50, 75, 100, 150, 200];
-
-/// A share of the usual as one of a few steps; gives the one that was picked.
-fn pace(ui: &mut Ui, cx: &Cx<'_>, key: &str, now: f32) -> Option<f32> {
-    let now = (now * 100.0).round().clamp(0.0, 255.0) as u8;
-    let mut paces = PACES.to_vec();
-    if !paces.contains(&now) {
-        paces.insert(0, now);
-    }
-    let all: Vec<_> = paces.iter().map(|it| (*it, cx.words.unit("percent", &it.to_string()))).collect();
-    choice::select(ui, cx.theme, &cx.text(key), 120.0, &now, &all).map(|picked| f32::from(picked) / 100.0)
-}
 
 /// Keeps a device in the list that is chosen but not there now.
 pub(super) fn keep(all: &mut Vec<(Option<String>, String)>, chosen: &Option<String>) {
