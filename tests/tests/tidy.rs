@@ -66,7 +66,7 @@ fn tests_wait_for_events_not_for_time() -> Result<()> {
         .filter(|(path, _)| path.components().any(|part| part.as_os_str() == "tests"))
         // This file names the words.
         .filter(|(path, _)| !path.ends_with("tidy.rs"))
-        .filter(|(_, text)| ["thread::sleep", "time::sleep"].iter().any(|sleep| text.contains(sleep)))
+        .filter(|(_, text)| ["thread::sleep", "time::sleep", "park_timeout"].iter().any(|sleep| text.contains(sleep)))
         .map(|(path, _)| show(path))
         .collect();
     assert!(sleeping.is_empty(), "wait for the event or use the virtual clock: {sleeping:?}");

@@ -13,7 +13,7 @@ use gstreamer_video as gst_video;
 
 use self::element::{Running, colorimetry, describe, inner_time, run, set_property};
 use self::table::{RECIPES, Recipe};
-use super::keyframe::{AIM, Meter};
+use super::keyframe::Meter;
 use super::rav1e::{check_picture, frame_duration};
 use super::{EncodeError, VideoEncoder, VideoEncoderConfig};
 use crate::format::{Timestamp, WallClock};
@@ -34,12 +34,12 @@ const FINEST: u32 = 2;
 const COARSEST: u32 = 58;
 /// Least quantiser of a stream's first keyframe.
 const FIRST_FLOOR: u32 = 16;
+/// How large the chunk with a keyframe should be against the mean chunk; the next picture is never quite like the last.
+const AIM: f64 = 1.6;
 /// Steps of the quantiser that halve a keyframe.
 const STEPS: f64 = 11.0;
 /// How fast the floor goes after a keyframe, in steps a picture.
 const DESCENT: u32 = 2;
-/// How often one keyframe is encoded at most: each time costs what a picture costs.
-const ATTEMPTS: u32 = 3;
 
 /// Our names for the elements we know how to use.
 pub fn names() -> impl Iterator<Item = &'static str> {
@@ -196,29 +196,17 @@ impl GstEncoder {
         Ok(())
     }
 
-    /// Puts a keyframe in with a floor under its quantiser, and once more with a higher one where it is too large all the
-    /// same.
+    /// Puts a keyframe in with a floor under its quantiser, learnt from how the last one came out.
+    ///
+    /// Encoding a too large one again would need a new element, as a second keyframe in a row is not made by all; starting
+    /// that takes as long as several pictures, which live are lost.
     fn restrained(&mut self, frame: &VideoFrame) -> Result<(), EncodeError> {
         let kbps = self.config.bitrate_kbps;
         if let Some(ratio) = self.meter.ratio(kbps) {
             self.raise_floor((STEPS * (ratio / AIM).log2()).clamp(-4.0, 8.0));
         }
-        let most = self.meter.most(kbps);
-        for attempt in 1..=ATTEMPTS {
-            self.tell_floor(self.floor)?;
-            self.put(frame, true)?;
-            // Elements that have a floor keep no pictures, so that what becomes of this one can be waited for.
-            while !self.times.is_empty() && self.pull(SILENCE)? {}
-            let made = self.ready.back().filter(|made| made.keyframe && made.timestamp == frame.timestamp);
-            let Some(bytes) = made.map(|made| made.data.len() as f64) else { break };
-            if bytes <= most || attempt == ATTEMPTS {
-                break;
-            }
-            self.raise_floor((STEPS * (bytes / most).log2()).clamp(4.0, 16.0));
-            self.ready.pop_back();
-            self.renew()?;
-        }
-        Ok(())
+        self.tell_floor(self.floor)?;
+        self.put(frame, true)
     }
 
     fn raise_floor(&mut self, steps: f64) {

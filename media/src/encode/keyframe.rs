@@ -7,10 +7,6 @@ use crate::frame::EncodedFrame;
 
 /// Most that a chunk with a keyframe may hold, against the mean chunk.
 pub const LIMIT: f64 = 2.5;
-/// What encoders aim at, as the next picture is never quite like the last.
-pub(crate) const AIM: f64 = 1.9;
-/// What a single keyframe is held to; the rest up to [`LIMIT`] is for the pictures after it.
-const MOST: f64 = 2.0;
 /// A still picture needs next to nothing between keyframes; they are held against this part of the wanted rate then.
 const STILL: f64 = 0.5;
 
@@ -84,15 +80,6 @@ impl Meter {
         if self.group.frames <= self.pace.together {
             self.group.first += bytes as u64;
         }
-    }
-
-    /// Most bytes that a keyframe may have in a stream of `kbps`, if the pictures that share its chunk are like the last.
-    pub(crate) fn most(&self, kbps: u32) -> f64 {
-        let nominal = f64::from(kbps) * 125.0 / (self.pace.in_chunk * 10.0);
-        let known = self.group.frames.checked_sub(self.pace.together).filter(|others| *others > 0);
-        let other = known.map_or(nominal, |others| (self.group.bytes - self.group.first) as f64 / f64::from(others));
-        let mean = other.clamp(nominal * STILL, nominal);
-        mean * (MOST * self.pace.in_chunk - f64::from(self.pace.together - 1))
     }
 
     /// The newest chunk with a keyframe against the mean chunk of a stream of `kbps`, once it is known.
@@ -172,17 +159,5 @@ mod tests {
         // 1,600 kb/s are 20,000 bytes in 100 ms.
         let ratio = meter.ratio(1600).expect("known");
         assert!((ratio - 10_002.0 / 10_000.0).abs() < 1e-9, "{ratio}");
-    }
-
-    #[test]
-    fn a_keyframe_may_have_what_the_pictures_of_its_chunk_leave() {
-        let mut meter = Meter::new(30, 60);
-        let nominal = 1000.0 * 125.0 / 30.0;
-        let most = nominal * (MOST * 3.0 - 2.0);
-        assert!((meter.most(1000) - most).abs() < 1e-6);
-        for index in 0..60 {
-            meter.add(index == 0, 1);
-        }
-        assert!((meter.most(1000) - most * STILL).abs() < 1e-6);
     }
 }

@@ -19,7 +19,7 @@ use rav1e::prelude::{
 };
 use rav1e::{Config, Context, Frame};
 
-use super::keyframe::{AIM, Meter};
+use super::keyframe::Meter;
 use super::{EncodeError, VideoEncoder, VideoEncoderConfig, level};
 use crate::format::{ColorSpace, Matrix, Range, Timestamp, WallClock};
 use crate::frame::{EncodedFrame, Plane, TrackKind, VideoFrame};
@@ -85,6 +85,8 @@ const RESERVOIR: i32 = 12;
 /// A keyframe comes out about 16 steps of the quantiser index (0..=255) finer than the floor under it, others 17 coarser.
 const KEYFRAME_FINER: u8 = 16;
 const OTHERS_COARSER: u8 = 17;
+/// How large the chunk with a keyframe should be against the mean chunk.
+const AIM: f64 = 2.0;
 /// Steps of the index that halve a keyframe.
 const STEPS: f64 = 52.0;
 /// How far the other pictures may be coarsened for a smaller keyframe.

@@ -154,14 +154,16 @@ fn compare(recording: &Path, raw: &Path, fps: u32) -> Result<(&'static str, f64)
         None => (tools::find("ffmpeg").context("ffmpeg is not installed")?, "ssim", "SSIM"),
     };
     let size = size()?;
-    let same_times = format!("settb=1/{fps},setpts=N");
+    // Said to be alike, or ffmpeg converts one of them.
+    let color = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv";
+    let alike = format!("{color},settb=1/{fps},setpts=N");
     let (status, _, log) = run(
         Command::new(ffmpeg)
             .args(["-hide_banner", "-nostats", "-i"])
             .arg(recording)
             .args(["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", &size.to_string(), "-r", &fps.to_string(), "-i"])
             .arg(raw)
-            .args(["-lavfi", &format!("[0:v]{same_times}[a];[1:v]{same_times}[b];[a][b]{metric}=shortest=1")])
+            .args(["-lavfi", &format!("[0:v]{alike}[a];[1:v]{alike}[b];[a][b]{metric}=shortest=1")])
             .args(["-f", "null", "-"]),
         LIMIT,
     )?;
