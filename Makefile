@@ -1,6 +1,6 @@
 # Runnel. `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-devices bench lint docs fuzz clean deps deps-test
+.PHONY: help run test test-devices bench sim lint docs fuzz clean deps deps-test
 
 CARGO ?= cargo
 LOCKED := --locked
@@ -35,6 +35,10 @@ bench: deps-test ## Measures us against bare references in the same run and prin
 
 fuzz: ## Runs every fuzz target for a minute (needs nightly and cargo-fuzz; see media/fuzz/README.md).
 	sh tests/fuzz.sh
+
+sim: ## Plays the swarm in virtual time, all scenarios; takes hours and goes on where it was stopped.
+	$(CARGO) build $(LOCKED) --release -p runnel-p2p --bin swarm-sim
+	sh tests/sim.sh
 
 docs: ## Builds the API documentation.
 	$(CARGO) doc $(LOCKED) --workspace --no-deps

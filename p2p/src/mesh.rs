@@ -37,6 +37,7 @@ mod choice;
 mod config;
 mod estimate;
 mod event;
+mod follow;
 mod gossip;
 mod have;
 mod intake;
@@ -48,10 +49,11 @@ mod repair;
 mod seeding;
 mod start;
 mod stats;
+mod table;
 mod upload;
 mod window;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use rand::{RngExt, SeedableRng};
@@ -68,6 +70,7 @@ use parents::Stripe;
 use seeding::Seeding;
 use start::Start;
 pub use stats::Stats;
+pub(crate) use table::Table;
 use upload::Upload;
 use window::Window;
 
@@ -81,9 +84,11 @@ pub struct Mesh {
     rng: ChaCha8Rng,
     outputs: VecDeque<Output>,
     window: Window,
-    neighbours: BTreeMap<NeighbourId, Neighbour>,
+    neighbours: Table<NeighbourId, Neighbour>,
     /// Children, the one to serve first in front.
     children: Vec<NeighbourId>,
+    /// All neighbours for which pieces are queued, and perhaps some others.
+    waiting: Vec<NeighbourId>,
     stripes: Vec<Stripe>,
     upload: Upload,
     /// How long a piece waits here before it is pushed on.
@@ -103,6 +108,8 @@ pub struct Mesh {
     repair_at: Option<Instant>,
     improve_at: Instant,
     candidates_at: Instant,
+    /// When a strong viewer looks for more acquaintances.
+    acquaint_at: Instant,
     stats: Stats,
 }
 
@@ -123,8 +130,9 @@ impl Mesh {
             rng,
             outputs: VecDeque::new(),
             window: Window::new(config.window_chunks(), config.chunk, assumed),
-            neighbours: BTreeMap::new(),
+            neighbours: Table::new(),
             children: Vec::new(),
+            waiting: Vec::new(),
             stripes: (0..stripes).map(|_| Stripe::default()).collect(),
             upload: Upload::new(config.upload, now),
             wait: Estimate::new(Duration::from_millis(5)),
@@ -140,6 +148,7 @@ impl Mesh {
             repair_at: None,
             improve_at,
             candidates_at,
+            acquaint_at: candidates_at,
             stats: Stats::default(),
             config,
         }
@@ -280,9 +289,7 @@ impl Mesh {
     }
 
     fn on_joined(&mut self, now: Instant, id: NeighbourId, info: NeighbourInfo) {
-        // Who can feed many should know many.
-        let strong = usize::from(self.places() / u16::from(self.modulus())).min(20);
-        if self.neighbours.len() >= self.config.max_neighbours + 2 * strong && !self.neighbours.contains_key(&id) {
+        if !self.has_room() && !self.neighbours.contains_key(&id) {
             self.outputs.push_back(Output::Drop { neighbour: id, reason: DropReason::Full });
             return;
         }
@@ -291,6 +298,12 @@ impl Mesh {
         if self.is_source() {
             self.assign_seeds(now);
         }
+    }
+
+    /// Tells whether one more neighbour has a place: who can feed many should know many.
+    fn has_room(&self) -> bool {
+        let strong = usize::from(self.places() / u16::from(self.modulus())).min(20);
+        self.neighbours.len() < self.config.max_neighbours * (6 + strong) / 6
     }
 
     fn on_left(&mut self, now: Instant, id: NeighbourId) {
@@ -326,9 +339,8 @@ impl Mesh {
             Control::Status(status) => (1..=MAX_STRIPES.into()).contains(&status.depth.len()),
             _ => true,
         };
-        if !deals || !self.neighbours.contains_key(&from) {
-            return;
-        }
+        let Some(neighbour) = self.neighbours.get_mut(&from).filter(|_| deals) else { return };
+        neighbour.spoke = now;
         match control {
             Control::Have { entries, keyframe, newest } => self.on_have(now, from, &entries, keyframe, newest),
             Control::HaveDelta { entries } => self.on_have_delta(now, from, &entries),
@@ -366,6 +378,12 @@ impl Mesh {
         let wanted = 12.min(self.config.max_neighbours);
         let have = self.neighbours.values().filter(|neighbour| !neighbour.is_source()).count();
         // The tracker's number is a little old, so one more than it says may be there.
+        let strong = self.places() >= 4 * u16::from(self.modulus());
+        if strong && have >= wanted && now >= self.acquaint_at && self.has_room() {
+            // The tops of the trees should know each other.
+            self.acquaint_at = now + Duration::from_secs(5);
+            self.outputs.push_back(Output::WantCandidates { count: 4 });
+        }
         let there = self.viewers_told.saturating_sub(1).max(have + usize::from(self.viewers_told == 0));
         if have < wanted.min(there) {
             self.outputs.push_back(Output::WantCandidates { count: wanted - have });

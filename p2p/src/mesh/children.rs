@@ -7,13 +7,17 @@ use super::{Mesh, Output};
 use crate::wire::control::NO_PATH;
 use crate::wire::{Control, Sequence};
 
+/// How many children of one stripe make a tree flat enough: more only make the last one wait.
+const FAN_OUT: u16 = 8;
+/// Below so many viewers every tree is flat anyway, and nobody is picky about stripes.
+const SMALL: usize = 50;
 /// How long a child is safe from stronger ones.
 const SETTLED: Duration = Duration::from_secs(2);
 
 impl Mesh {
     /// How many stripes we can push, over all children.
     pub(super) fn places(&self) -> u16 {
-        self.upload.places(self.pace.0, self.modulus())
+        self.upload.places(self.pace.0, self.modulus(), false)
     }
 
     /// How many stripes we push.
@@ -36,7 +40,7 @@ impl Mesh {
                 .neighbours
                 .get(&from)
                 .is_some_and(|child| child.wants.modulus() == modulus && child.wants.mask() >> stripe & 1 == 1);
-            let taken_in = had || self.may_push(from, modulus, stripe) && self.find_place(now, from);
+            let taken_in = had || self.may_push(from, modulus, stripe) && self.find_place(now, from, modulus, stripe);
             if !taken_in {
                 refused |= 1 << stripe;
                 continue;
@@ -81,34 +85,75 @@ impl Mesh {
                 .enumerate()
                 .all(|(stripe, ours)| ours.parent() != Some(to) && self.depth(stripe as u8) != NO_PATH);
         }
+        let interior = self.interior();
+        if interior != 0 && interior >> stripe & 1 == 0 {
+            return false;
+        }
         let ours = self.stripes.get(usize::from(stripe));
         ours.is_some_and(|ours| ours.parent() != Some(to)) && self.depth(stripe) != NO_PATH
     }
 
+    /// In how many stripes we hand pieces on: in few with many children each, or the trees would be chains.
+    fn homes(&self) -> u32 {
+        if self.is_source() || self.viewers() < SMALL {
+            return u32::from(self.modulus());
+        }
+        u32::from(self.places().div_ceil(FAN_OUT)).clamp(1, self.modulus().into())
+    }
+
+    /// The stripes in which we take children, as a mask; 0 for any. Those that were asked for first: so each gets its share.
+    pub(super) fn interior(&self) -> u32 {
+        let modulus = self.modulus();
+        let children = self.children.iter().filter_map(|id| self.neighbours.get(id));
+        let ours = children.filter(|child| child.wants.modulus() == modulus);
+        let mask = ours.fold(0, |mask, child| mask | child.wants.mask());
+        if mask.count_ones() < self.homes() { 0 } else { mask }
+    }
+
+    /// How many stripes we can push if we hand this one on; 0 if we are a leaf in it.
+    pub(super) fn strength_in(&self, stripe: u8) -> u16 {
+        match self.interior() {
+            0 => self.places(),
+            interior => {
+                if interior >> stripe & 1 == 1 {
+                    self.places()
+                } else {
+                    0
+                }
+            }
+        }
+    }
+
     /// Makes sure that one more stripe can be pushed, if need be by turning the weakest child away.
-    fn find_place(&mut self, now: Instant, newcomer: NeighbourId) -> bool {
-        if self.places_taken() < usize::from(self.places()) {
+    fn find_place(&mut self, now: Instant, newcomer: NeighbourId, modulus: u8, stripe: u8) -> bool {
+        // Who has no way to the source is taken in as long as there is anything to give.
+        let orphan = self.neighbours.get(&newcomer).is_some_and(|it| it.depth(stripe, modulus) == NO_PATH);
+        let places = self.upload.places(self.pace.0, self.modulus(), orphan && !self.is_source());
+        if self.places_taken() < usize::from(places) {
             return true;
         }
         // A source decides by itself whom it pushes to.
         if self.is_source() {
             return false;
         }
-        let Some(strength) = self.neighbours.get(&newcomer).map(|neighbour| neighbour.places()) else { return false };
-        let weakest = self
-            .children
-            .iter()
-            .filter_map(|&id| Some((id, self.neighbours.get(&id)?)))
-            .filter(|(_, child)| child.wants.count() > 0)
-            .filter(|(_, child)| child.child_since.is_some_and(|since| now.saturating_duration_since(since) >= SETTLED))
-            .min_by_key(|(_, child)| (child.places(), std::cmp::Reverse(child.rtt)))
-            .map(|(id, child)| (id, child.places(), child.wants.modulus(), child.wants.mask()));
-        let Some((weakest, places, modulus, mask)) = weakest else { return false };
+        let Some(newcomer) = self.neighbours.get(&newcomer).map(|it| it.strength(stripe, modulus)) else {
+            return false;
+        };
+        let children = self.children.iter().filter_map(|&id| Some((id, self.neighbours.get(&id)?)));
+        let settled = children.filter(|(_, child)| {
+            child.child_since.is_some_and(|since| now.saturating_duration_since(since) >= SETTLED)
+        });
+        let served = settled.flat_map(|(id, child)| {
+            let modulus = child.wants.modulus();
+            let stripes = (0..modulus).filter(|stripe| child.wants.mask() >> stripe & 1 == 1);
+            stripes
+                .map(move |stripe| (child.strength(stripe, modulus), std::cmp::Reverse(child.rtt), id, modulus, stripe))
+        });
+        let Some((strength, _, weakest, modulus, stripe)) = served.min() else { return false };
         // Only for someone clearly stronger, or children would push each other out for ever.
-        if weakest == newcomer || 2 * places >= strength {
+        if 2 * strength >= newcomer {
             return false;
         }
-        let stripe = mask.trailing_zeros() as u8;
         // It is served on until it can have found someone else.
         let from = self.window.end().after(2);
         self.stop_stripes(weakest, modulus, 1 << stripe, from);

@@ -8,13 +8,16 @@ use rand::RngExt;
 use super::Mesh;
 use super::event::NeighbourId;
 use super::neighbour::stripe_of;
-use super::parents::{DEEPEST, IMPROVE};
+use super::parents::DEEPEST;
 use super::push::REACH_BACK;
 use super::start::Phase;
 use crate::wire::{Control, Sequence};
 
-/// How much nearer, in milliseconds, a parent must be to be worth a change.
-const WORTH: f64 = 30.0;
+/// How much nearer, in milliseconds and as a share, a parent must be to be worth a change: to who hands the stripe on, whose
+/// children gain as well, and to a leaf.
+const WORTH: [(f64, f64); 2] = [(20.0, 0.1), (50.0, 0.2)];
+/// How long a parent is kept at least, by both.
+const KEPT: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 /// How long a stripe looks for a viewer before it asks a source.
 const SOURCE_AFTER: Duration = Duration::from_millis(500);
 /// How long depths from before the loss of a parent still mean something.
@@ -111,7 +114,7 @@ impl Mesh {
             return false;
         }
         let depth = neighbour.depth(stripe, modulus);
-        if depth >= DEEPEST {
+        if depth >= DEEPEST || !neighbour.takes_children(stripe, modulus) {
             return false;
         }
         let is_child = neighbour.wants.modulus() == modulus && neighbour.wants.mask() >> stripe & 1 == 1;
@@ -127,49 +130,67 @@ impl Mesh {
     pub(super) fn cost(&self, id: NeighbourId, stripe: u8) -> f64 {
         let Some(neighbour) = self.neighbours.get(&id) else { return f64::MAX };
         let millis = |time: Duration| time.as_secs_f64() * 1e3;
-        let (lag, queue, full) = neighbour.status.as_ref().map_or((0.0, 0.0, false), |status| {
-            (f64::from(status.lag_millis), f64::from(status.queue_millis), status.places_free == 0)
-        });
+        let full = neighbour.status.as_ref().is_some_and(|status| status.places_free == 0);
         let taken = self.stripes.iter().filter(|stripe| stripe.parent() == Some(id)).count() as f64;
-        lag + queue
+        // Who hands this stripe on takes a leaf's place.
+        let crowded = if !full || self.stripes[usize::from(stripe)].parent() == Some(id) {
+            0.0
+        } else if self.strength_in(stripe) > 0 {
+            30.0
+        } else {
+            150.0
+        };
+        f64::from(neighbour.lag_in(stripe, self.modulus()))
+            + f64::from(neighbour.queue_millis())
             + millis(neighbour.rtt) / 2.0
-            + 20.0 * f64::from(neighbour.depth(stripe, self.modulus()))
+            + 15.0 * f64::from(neighbour.depth(stripe, self.modulus()))
             + 10.0 * taken
             + 60.0 * f64::from(neighbour.failures)
-            + if full { 150.0 } else { 0.0 }
+            + crowded
     }
 
-    /// Moves one stripe to a clearly better parent, without a gap.
-    pub(super) fn improve_one(&mut self, now: Instant) {
+    /// Moves stripes to clearly better parents, without a gap: one at a time where we are a leaf.
+    pub(super) fn improve(&mut self, now: Instant) {
         let mut best: Option<(f64, u8, NeighbourId)> = None;
-        // Who hands on much may take a weaker one's place.
-        let strong = self.places() >= 2 * u16::from(self.modulus());
         for stripe in 0..self.modulus() {
-            let Some(parent) = self.stripes[usize::from(stripe)].parent else { continue };
-            let seeded = self.neighbours.get(&parent.id).is_none_or(|neighbour| neighbour.is_source());
-            if seeded || now.saturating_duration_since(parent.since) < IMPROVE {
-                continue;
-            }
-            let current = self.cost(parent.id, stripe) - 10.0;
-            let ours = self.depth(stripe);
-            for (&id, neighbour) in &self.neighbours {
-                let free = neighbour.status.as_ref().is_some_and(|status| status.places_free > 0 || strong);
-                let safe = neighbour.depth(stripe, self.modulus()) < ours;
-                if neighbour.is_source() || id == parent.id || !free || !safe {
-                    continue;
-                }
-                if !self.may_lead(now, id, stripe, Duration::ZERO) {
-                    continue;
-                }
-                let gain = current - self.cost(id, stripe);
-                if gain > WORTH + 0.15 * current && best.is_none_or(|(other, ..)| gain > other) {
-                    best = Some((gain, stripe, id));
-                }
+            let found = self.better_parent(now, stripe);
+            if self.strength_in(stripe) > 0 {
+                found.into_iter().for_each(|(_, id)| self.move_stripe(now, stripe, id));
+            } else if let Some((gain, id)) = found.filter(|(gain, _)| best.is_none_or(|(other, ..)| *gain > other)) {
+                best = Some((gain, stripe, id));
             }
         }
-        let Some((_, stripe, id)) = best else { return };
+        if let Some((_, stripe, id)) = best {
+            self.move_stripe(now, stripe, id);
+        }
+    }
+
+    /// The neighbour with which a stripe would gain most, and how much, if that is worth the change.
+    fn better_parent(&self, now: Instant, stripe: u8) -> Option<(f64, NeighbourId)> {
+        let parent = self.stripes[usize::from(stripe)].parent?;
+        let seeded = self.neighbours.get(&parent.id).is_none_or(|neighbour| neighbour.is_source());
+        // Who hands a stripe on may take a leaf's place.
+        let strong = self.strength_in(stripe) > 0;
+        let (worth, kept) = (WORTH[usize::from(!strong)], KEPT[usize::from(!strong)]);
+        if seeded || now.saturating_duration_since(parent.since) < kept {
+            return None;
+        }
+        let current = self.cost(parent.id, stripe) - 10.0;
+        let ours = self.depth(stripe);
+        let gains = self.neighbours.iter().filter_map(|(&id, neighbour)| {
+            let free = neighbour.status.as_ref().is_some_and(|status| status.places_free > 0 || strong);
+            let nearer = neighbour.depth(stripe, self.modulus()) < ours;
+            let fit = !neighbour.is_source() && id != parent.id && free && nearer;
+            let gain = current - self.cost(id, stripe);
+            let worth_it = gain > worth.0 + worth.1 * current;
+            (fit && worth_it && self.may_lead(now, id, stripe, Duration::ZERO)).then_some((gain, id))
+        });
+        gains.max_by(|(a, first), (b, second)| a.total_cmp(b).then(second.cmp(first)))
+    }
+
+    /// Changes to another parent; the old one goes on until the new one has had time to hear of it.
+    fn move_stripe(&mut self, now: Instant, stripe: u8, id: NeighbourId) {
         let Some(old) = self.stripes[usize::from(stripe)].parent() else { return };
-        // The old one goes on until the new one has had time to hear of it.
         let from = self.window.end().after(2);
         let modulus = self.modulus();
         self.send(old, Control::Unsubscribe { modulus, stripes: 1 << stripe, from });

@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 use super::event::NeighbourId;
 use super::window::ChunkState;
 use super::{Mesh, Output};
-use crate::wire::control::NO_PATH;
-use crate::wire::{Control, HaveEntry, MAX_HAVE, PIECE, PieceSet, Role, Sequence, Status};
+use crate::wire::control::{LAG_UNIT_MILLIS, NO_PATH};
+use crate::wire::{Control, HaveEntry, MAX_HAVE, PieceSet, Role, Sequence, Status};
 
 /// How long news is collected before it is told.
-const COALESCE: Duration = Duration::from_millis(30);
+const COALESCE: Duration = Duration::from_millis(100);
 /// How soon after another a status may be told.
-const STATUS_GAP: Duration = Duration::from_millis(60);
+const STATUS_GAP: Duration = Duration::from_millis(250);
 /// How long a status holds without being told again.
 const STATUS_AGE: Duration = Duration::from_secs(2);
+/// The same for who hands nothing on: its place matters to nobody else.
+const LEAF_STATUS_AGE: Duration = Duration::from_secs(5);
 /// Most whole chunks that are noted from one message.
 const RUN: u32 = 1024;
 
@@ -88,16 +90,11 @@ impl Mesh {
         }
     }
 
-    /// Gives a neighbour the credit for a piece: at once when two are due, else with the next news.
-    pub(super) fn acknowledge(&mut self, now: Instant, to: NeighbourId) {
-        let Some(neighbour) = self.neighbours.get_mut(&to) else { return };
-        if neighbour.received - neighbour.told > PIECE as u64 {
-            neighbour.told = neighbour.received;
-            let bytes = neighbour.received;
-            self.send(to, Control::Ack { bytes });
-        } else {
-            self.gossip.flush_soon(now);
-        }
+    /// Gives a neighbour the credit for a piece: the next one may wait for it.
+    pub(super) fn acknowledge(&mut self, to: NeighbourId) {
+        let Some(neighbour) = self.neighbours.get(&to) else { return };
+        let bytes = neighbour.received;
+        self.send(to, Control::Ack { bytes });
     }
 
     pub(super) fn flush_gossip(&mut self, now: Instant) {
@@ -112,18 +109,15 @@ impl Mesh {
 
     fn flush_news(&mut self) {
         let fresh = std::mem::take(&mut self.gossip.fresh);
-        let have = self.have();
-        let can_start = matches!(have, Control::Have { keyframe: Some(_), .. });
-        for (&to, neighbour) in &mut self.neighbours {
-            if neighbour.received > neighbour.told {
-                neighbour.told = neighbour.received;
-                self.outputs.push_back(Output::Send { to, control: Control::Ack { bytes: neighbour.received } });
-            }
+        let can_start = !self.upload.is_forbidden() && self.window.keyframe().is_some();
+        // Some came before there was anything to start from.
+        let untold = can_start && self.neighbours.values().any(|it| !it.told_start && !it.is_source());
+        let have = untold.then(|| self.have());
+        for (&to, neighbour) in self.neighbours.iter_mut() {
             if neighbour.is_source() {
                 continue;
             }
-            if can_start && !neighbour.told_start {
-                // It came before there was anything to start from.
+            if let Some(have) = have.as_ref().filter(|_| !neighbour.told_start) {
                 neighbour.told_start = true;
                 self.outputs.push_back(Output::Send { to, control: have.clone() });
                 continue;
@@ -152,6 +146,8 @@ impl Mesh {
             depth: self.depths().collect(),
             copies: if self.is_source() { self.seeding.copies(self.modulus()) } else { Vec::new() },
             lag_millis: self.lag().as_millis().min(60_000) as u16,
+            lags: (0..self.modulus()).map(|stripe| (self.lag_in(stripe) / LAG_UNIT_MILLIS).min(255) as u8).collect(),
+            interior: self.interior(),
             queue_millis: self.wait.mean().as_millis().min(60_000) as u16,
             places,
             places_free: places.saturating_sub(taken),
@@ -162,11 +158,17 @@ impl Mesh {
     fn flush_status(&mut self, now: Instant) {
         let status = self.status();
         let told = &self.gossip.told;
-        let news = status.depth != told.depth
-            || status.copies != told.copies
-            || status.places != told.places
-            || (status.places_free == 0) != (told.places_free == 0);
-        let old = now.saturating_duration_since(self.gossip.status_told) >= STATUS_AGE;
+        let placed = status.places > 0 || self.is_source();
+        let orphaned = |status: &Status| -> Vec<bool> { status.depth.iter().map(|depth| *depth == NO_PATH).collect() };
+        let news = status.places != told.places
+            || orphaned(&status) != orphaned(told)
+            || placed
+                && (status.depth != told.depth
+                    || status.copies != told.copies
+                    || status.interior != told.interior
+                    || (status.places_free == 0) != (told.places_free == 0));
+        let age = if placed { STATUS_AGE } else { LEAF_STATUS_AGE };
+        let old = now.saturating_duration_since(self.gossip.status_told) >= age;
         if news || old {
             for &to in self.neighbours.keys() {
                 self.outputs.push_back(Output::Send { to, control: Control::Status(status.clone()) });
@@ -174,9 +176,9 @@ impl Mesh {
             self.gossip.told = status;
             self.gossip.status_told = now;
         }
-        self.gossip.status_at = self.gossip.status_told + STATUS_AGE;
+        self.gossip.status_at = self.gossip.status_told + age;
         if self.gossip.status_at <= now {
-            self.gossip.status_at = now + STATUS_AGE;
+            self.gossip.status_at = now + age;
         }
     }
 
@@ -287,18 +289,20 @@ impl Mesh {
         }
     }
 
-    /// Our own lag behind the source, as the sum of the steps on the way.
+    /// Our own lag behind the source, on average over stripes.
     fn lag(&self) -> Duration {
-        let lags = self.stripes.iter().filter_map(|stripe| {
-            let parent = self.neighbours.get(&stripe.parent()?)?;
-            let theirs = parent
-                .status
-                .as_ref()
-                .map_or(0, |status| u64::from(status.lag_millis) + u64::from(status.queue_millis.min(1000)));
-            Some(Duration::from_millis(theirs + 3) + parent.rtt / 2)
-        });
-        let (sum, count) = lags.fold((Duration::ZERO, 0), |(sum, count), lag| (sum + lag, count + 1));
-        sum.checked_div(count).unwrap_or_default()
+        let led = (0..self.modulus()).filter(|stripe| self.stripes[usize::from(*stripe)].parent.is_some());
+        let (sum, count) = led.fold((0, 0), |(sum, count), stripe| (sum + u64::from(self.lag_in(stripe)), count + 1));
+        Duration::from_millis(sum.checked_div(count).unwrap_or_default())
+    }
+
+    /// Our own lag behind the source in a stripe, in milliseconds, as the sum of the steps on the way.
+    fn lag_in(&self, stripe: u8) -> u16 {
+        let parent = self.stripes.get(usize::from(stripe)).and_then(|stripe| self.neighbours.get(&stripe.parent()?));
+        parent.map_or(0, |parent| {
+            let hop = (parent.rtt / 2).as_millis() as u16 + 3;
+            parent.lag_in(stripe, self.modulus()).saturating_add(parent.queue_millis()).saturating_add(hop)
+        })
     }
 
     /// Hops from the source in a stripe.

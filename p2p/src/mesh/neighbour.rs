@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::estimate::Estimate;
 use super::event::NeighbourInfo;
 use super::have::HaveMap;
-use crate::wire::control::NO_PATH;
+use crate::wire::control::{LAG_UNIT_MILLIS, NO_PATH};
 use crate::wire::{PIECE, Role, Sequence, Status};
 
 /// Most pieces asked for or queued for one neighbour.
@@ -17,6 +17,8 @@ pub(super) struct Neighbour {
     pub(super) info: NeighbourInfo,
     pub(super) joined: Instant,
     pub(super) rtt: Duration,
+    /// When it last sent anything.
+    pub(super) spoke: Instant,
     pub(super) have: HaveMap,
     pub(super) newest: Option<Sequence>,
     pub(super) keyframe: Option<Sequence>,
@@ -24,9 +26,8 @@ pub(super) struct Neighbour {
     /// It knows from which of our chunks it can start.
     pub(super) told_start: bool,
 
-    /// Bytes of pieces it sent us, and how many of those we told it.
+    /// Bytes of pieces it sent us.
     pub(super) received: u64,
-    pub(super) told: u64,
     /// Pieces we asked it for.
     pub(super) asked: usize,
     /// How long it takes for a piece that we ask for.
@@ -161,13 +162,13 @@ impl Neighbour {
             info,
             joined: now,
             rtt: info.rtt.min(SLOWEST),
+            spoke: now,
             have: HaveMap::default(),
             newest: None,
             keyframe: None,
             status: None,
             told_start: false,
             received: 0,
-            told: 0,
             asked: 0,
             service: Estimate::new(Duration::from_millis(15)),
             answered: None,
@@ -185,6 +186,11 @@ impl Neighbour {
         }
     }
 
+    /// Tells whether pieces are queued for it.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.pushes.is_empty() || !self.urgent.is_empty()
+    }
+
     pub(super) fn is_source(&self) -> bool {
         self.info.role.is_source()
     }
@@ -199,7 +205,9 @@ impl Neighbour {
         match (&self.status, self.info.role) {
             (_, Role::Publisher) => 0,
             (_, Role::Server) => 1,
-            (Some(status), _) if status.depth.len() == usize::from(modulus) => status.depth[usize::from(stripe)],
+            (Some(status), _) if status.depth.len() == usize::from(modulus) => {
+                status.depth.get(usize::from(stripe)).copied().unwrap_or(NO_PATH)
+            }
             // It deals the chunks otherwise: its worst stripe counts.
             (Some(status), _) => status.depth.iter().copied().max().unwrap_or(NO_PATH),
             // It speaks a version without status: a last resort.
@@ -212,20 +220,63 @@ impl Neighbour {
         self.status.as_ref().map_or(1, |status| status.places)
     }
 
+    /// How many stripes it can push where it is interior in this one; 0 where it is a leaf.
+    pub(super) fn strength(&self, stripe: u8, modulus: u8) -> u16 {
+        let status = self.status.as_ref().filter(|status| status.depth.len() == usize::from(modulus));
+        match status.map_or(0, |status| status.interior) {
+            0 => self.places(),
+            interior => {
+                if interior >> stripe & 1 == 1 {
+                    self.places()
+                } else {
+                    0
+                }
+            }
+        }
+    }
+
+    /// Tells whether it pushes this stripe to others, as far as it says.
+    pub(super) fn takes_children(&self, stripe: u8, modulus: u8) -> bool {
+        let status = self.status.as_ref().filter(|status| status.depth.len() == usize::from(modulus));
+        status.is_none_or(|status| status.interior == 0 || status.interior >> stripe & 1 == 1)
+    }
+
+    /// Tells whether it hands on a piece that is pushed to it.
+    pub(super) fn hands_on(&self, sequence: Sequence, piece: u16) -> bool {
+        let modulus = self.wants.modulus();
+        self.strength(stripe_of(sequence, piece, modulus), modulus) > 0
+    }
+
+    /// How far behind the source it is in a stripe, in milliseconds.
+    pub(super) fn lag_in(&self, stripe: u8, modulus: u8) -> u16 {
+        let Some(status) = &self.status else { return 0 };
+        match status.lags.get(usize::from(stripe)) {
+            Some(lag) if status.lags.len() == usize::from(modulus) => u16::from(*lag) * LAG_UNIT_MILLIS,
+            _ => status.lag_millis,
+        }
+    }
+
+    /// How long a piece waits there before it is pushed.
+    pub(super) fn queue_millis(&self) -> u16 {
+        self.status.as_ref().map_or(0, |status| status.queue_millis.min(1000))
+    }
+
     /// How much later than others it is served: who hands pieces on goes before who only watches.
-    pub(super) fn handicap(&self, modulus: u8) -> Duration {
-        let copies = f32::from(self.places()) / f32::from(modulus.max(1));
+    pub(super) fn handicap(&self, sequence: Sequence, piece: u16) -> Duration {
+        let modulus = self.wants.modulus();
+        let places = self.strength(stripe_of(sequence, piece, modulus), modulus);
+        let copies = f32::from(places) / f32::from(modulus.max(1));
         Duration::from_millis(match copies {
-            0.0..0.1 => 60,
-            0.1..1.5 => 30,
-            1.5..4.0 => 10,
+            0.0..0.1 => 100,
+            0.1..1.2 => 50,
+            1.2..3.5 => 15,
             _ => 0,
         })
     }
 
-    /// Most bytes in flight to it when it gets this many bytes a second.
-    pub(super) fn room(&self, bytes_per_second: f64) -> u64 {
-        let time = (self.rtt + Duration::from_millis(50)).as_secs_f64();
+    /// Most bytes in flight to it when it gets this many bytes a second, a whole chunk's worth at once.
+    pub(super) fn room(&self, bytes_per_second: f64, chunk: Duration) -> u64 {
+        let time = (self.rtt + chunk.max(Duration::from_millis(50))).as_secs_f64();
         ((1.5 * bytes_per_second * time) as u64).max(2 * PIECE as u64)
     }
 

@@ -10,21 +10,24 @@ use super::estimate::Estimate;
 use super::event::NeighbourId;
 use super::neighbour::stripe_of;
 use crate::wire::control::NO_PATH;
-use crate::wire::{Control, PieceSet, Role, Sequence};
+use crate::wire::{Control, PieceSet, Sequence};
 
 /// No viewer is further from the source.
 pub(super) const DEEPEST: u8 = 12;
 /// How often a better parent is looked for.
-pub(super) const IMPROVE: Duration = Duration::from_secs(2);
+pub(super) const IMPROVE: Duration = Duration::from_millis(500);
 /// How long a refusal holds.
 const REFUSED: Duration = Duration::from_secs(1);
 /// Bounds of how long after its chunk was heard of a piece is expected.
 const SOONEST: Duration = Duration::from_millis(60);
-const LATEST: Duration = Duration::from_millis(400);
-/// The same where a later chunk's piece came first.
-const OVERTAKEN: Duration = Duration::from_millis(80);
+/// Time for asking a neighbour before the origin must be asked.
+const PULL: Duration = Duration::from_millis(120);
+/// Patience where a later chunk's piece came first: whoever lost it above us may still repair it.
+const OVERTAKEN: Duration = Duration::from_millis(350);
 /// From how many parents headers are taken: the others' would come twice.
 const HEADER_PARENTS: usize = 2;
+/// How long a parent that is there may bring nothing.
+const ALIVE: Duration = Duration::from_millis(1000);
 /// Pieces that a parent may leave out before another is looked for.
 const SKIPS: f32 = 6.0;
 
@@ -89,20 +92,19 @@ impl Mesh {
     /// When a piece that was not skipped should be pushed to us.
     pub(super) fn expected(&self, sequence: Sequence, piece: u16, heard: Instant, fetch_at: Instant) -> Expected {
         // There is no hurry while the origin's time is far: what is pulled too early comes twice.
-        let slack = fetch_at.saturating_duration_since(heard);
-        let (soonest, latest) = (SOONEST.max(slack / 5), LATEST.max(slack.mul_f64(0.65)));
+        let latest = fetch_at.saturating_duration_since(heard + PULL).max(SOONEST);
         let stripe = &self.stripes[usize::from(stripe_of(sequence, piece, self.modulus()))];
         let Some(parent) = stripe.parent.filter(|parent| parent.from <= sequence) else {
             return match sequence < stripe.covered {
-                true => Expected::By(heard + stripe.delay.high().clamp(soonest, latest)),
+                true => Expected::By(heard + stripe.delay.high().clamp(SOONEST, latest)),
                 false => Expected::Never,
             };
         };
-        let patience = stripe.delay.high().clamp(soonest, latest);
+        let patience = stripe.delay.high().clamp(SOONEST, latest);
         // A new parent needs the way there and back first.
         let begun = heard.max(parent.since + self.neighbours.get(&parent.id).map_or(Duration::ZERO, |it| it.rtt));
         let overtaken = stripe.latest.is_some_and(|latest| latest > sequence);
-        Expected::By(begun + if overtaken { patience.min(soonest.max(OVERTAKEN)) } else { patience })
+        Expected::By(begun + if overtaken { patience.min(OVERTAKEN) } else { patience })
     }
 
     /// A neighbour pushed a piece, be it new or not.
@@ -126,8 +128,9 @@ impl Mesh {
         self.look_after_headers();
         if self.improve_at <= now {
             let jitter = 0.75 + 0.5 * self.rng.random::<f64>();
-            self.improve_at = now + IMPROVE.mul_f64(jitter);
-            self.improve_one(now);
+            let period = if self.places() > 0 { IMPROVE } else { 4 * IMPROVE };
+            self.improve_at = now + period.mul_f64(jitter);
+            self.improve(now);
         }
     }
 
@@ -205,7 +208,14 @@ impl Mesh {
                 silent |= 1 << index;
                 continue;
             }
-            let patience = heard_wait + 2 * neighbour.rtt + stripe.delay.high().min(Duration::from_millis(400));
+            // Who is gone says nothing at all. Who only has nothing lost its own parent and looks for another: if all below
+            // it did so too, nothing would be left of the tree.
+            let quiet = now.saturating_duration_since(neighbour.spoke) > heard_wait + neighbour.rtt;
+            let patience = match (quiet, neighbour.depth(index as u8, modulus)) {
+                (true, _) => heard_wait + neighbour.rtt,
+                (false, NO_PATH) => 3 * ALIVE,
+                (false, _) => ALIVE + stripe.delay.high().min(Duration::from_millis(400)),
+            };
             let since = parent.delivered.unwrap_or(parent.since).max(parent.since);
             if now.saturating_duration_since(since) < patience {
                 continue;
@@ -232,7 +242,7 @@ impl Mesh {
     }
 
     /// Lets go of a stripe's parent, which is not asked again for a while.
-    fn leave_parent(&mut self, now: Instant, stripe: u8, tell: bool) {
+    pub(super) fn leave_parent(&mut self, now: Instant, stripe: u8, tell: bool) {
         let modulus = self.modulus();
         let state = &mut self.stripes[usize::from(stripe)];
         let Some(parent) = state.parent.take() else { return };
@@ -257,159 +267,5 @@ impl Mesh {
         }
         self.gossip.tell_status(now);
         self.choose_parents(now);
-    }
-
-    /// A source seeds us: for these stripes it is our parent from that chunk on.
-    pub(super) fn on_seed(&mut self, now: Instant, from: NeighbourId, modulus: u8, stripes: u32, first: Sequence) {
-        let Some(neighbour) = self.neighbours.get(&from) else { return };
-        let role = neighbour.info.role;
-        if self.is_source() || !role.is_source() {
-            return;
-        }
-        if modulus != self.modulus() {
-            let other = self.neighbours.values().any(|it| it.info.role == Role::Publisher && it.status.is_some());
-            if role == Role::Server && other {
-                // The broadcaster's word counts.
-                self.send(from, Control::Unsubscribe { modulus, stripes, from: first });
-                return;
-            }
-            self.restripe(now, modulus);
-        }
-        for stripe in 0..modulus {
-            let state = &mut self.stripes[usize::from(stripe)];
-            let ours = state.parent.is_some_and(|parent| parent.id == from);
-            let seeded = stripes >> stripe & 1 == 1;
-            if seeded && !ours {
-                let since = now;
-                let old = state.parent.replace(Parent { id: from, from: first, since, delivered: None, skips: 0.0 });
-                state.orphan_since = None;
-                state.latest = None;
-                if let Some(old) = old {
-                    self.send(old.id, Control::Unsubscribe { modulus, stripes: 1 << stripe, from: first });
-                }
-                self.stripes[usize::from(stripe)].depth = self.depth(stripe);
-            } else if ours && !seeded {
-                // The source knows that this makes no loop: anyone may lead us.
-                state.parent = None;
-                state.depth = NO_PATH;
-                state.orphan_since = Some(now);
-                state.covered = first;
-            }
-        }
-        self.choose_parents(now);
-        self.gossip.tell_status(now);
-        self.repair_soon(now);
-    }
-
-    /// The number of stripes spreads from the sources: who is nearer to them knows better.
-    pub(super) fn follow_stripes(&mut self, now: Instant, from: NeighbourId) {
-        let Some(neighbour) = self.neighbours.get(&from) else { return };
-        let Some(status) = &neighbour.status else { return };
-        let modulus = status.depth.len() as u8;
-        if modulus == self.modulus() {
-            return;
-        }
-        let nearest = |depths: &mut dyn Iterator<Item = u8>| depths.min().unwrap_or(NO_PATH);
-        let theirs = match neighbour.info.role {
-            Role::Viewer => nearest(&mut status.depth.iter().copied()),
-            role => u8::from(role == Role::Server),
-        };
-        if theirs < nearest(&mut self.depths()) {
-            self.restripe(now, modulus);
-            self.choose_parents(now);
-        }
-    }
-
-    /// Deals the chunks into another number of stripes.
-    fn restripe(&mut self, now: Instant, modulus: u8) {
-        let old = self.modulus();
-        let from = self.next_unheard();
-        let mut parents: BTreeMap<NeighbourId, u32> = BTreeMap::new();
-        for (index, stripe) in self.stripes.iter().enumerate() {
-            if let Some(parent) = stripe.parent() {
-                *parents.entry(parent).or_default() |= 1 << index;
-            }
-        }
-        for (id, stripes) in parents {
-            if self.neighbours.get(&id).is_some_and(|neighbour| !neighbour.is_source()) {
-                self.send(id, Control::Unsubscribe { modulus: old, stripes, from });
-            }
-        }
-        self.stripes = (0..modulus).map(|_| Stripe { orphan_since: Some(now), ..Stripe::default() }).collect();
-    }
-
-    pub(super) fn on_reject(&mut self, now: Instant, from: NeighbourId, modulus: u8, stripes: u32, first: Sequence) {
-        if modulus != self.modulus() || self.is_source() {
-            return;
-        }
-        for stripe in (0..modulus).filter(|stripe| stripes >> stripe & 1 == 1) {
-            let state = &mut self.stripes[usize::from(stripe)];
-            if state.parent() != Some(from) {
-                continue;
-            }
-            let previous = state.previous.take();
-            state.covered = state.covered.max(first);
-            let begins = state.covered;
-            self.leave_parent(now, stripe, false);
-            if let Some(previous) = previous.filter(|id| self.neighbours.contains_key(id)) {
-                self.subscribe(now, previous, 1 << stripe, begins.max(self.next_unheard()));
-            }
-        }
-        self.choose_parents(now);
-        self.repair_soon(now);
-    }
-
-    /// A parent's place changed, and ours with it.
-    pub(super) fn follow_parent(&mut self, now: Instant, id: NeighbourId) {
-        let mut lost = false;
-        let mut moved = false;
-        for stripe in 0..self.modulus() {
-            if self.stripes[usize::from(stripe)].parent() != Some(id) {
-                continue;
-            }
-            let depth = self.depth(stripe);
-            moved |= depth != self.stripes[usize::from(stripe)].depth;
-            if depth != NO_PATH {
-                self.stripes[usize::from(stripe)].depth = depth;
-            } else if self.neighbours.get(&id).is_some_and(|it| it.depth(stripe, self.modulus()) != NO_PATH) {
-                // Deeper than anyone should be: a loop, or a chain gone wild.
-                self.leave_parent(now, stripe, true);
-                lost = true;
-            }
-        }
-        if moved {
-            self.gossip.tell_status(now);
-        }
-        if lost {
-            self.choose_parents(now);
-        }
-    }
-
-    /// A neighbour will not send these pieces.
-    pub(super) fn on_skipped(&mut self, now: Instant, from: NeighbourId, sequence: Sequence, pieces: &PieceSet) {
-        let modulus = self.modulus();
-        if let Some(neighbour) = self.neighbours.get_mut(&from) {
-            neighbour.have.remove(sequence, pieces);
-        }
-        let Some(chunk) = self.window.get_mut(sequence) else { return };
-        let mut freed = 0;
-        chunk.requests.retain(|request| {
-            let gone = request.to == from && pieces.contains(request.piece);
-            freed += usize::from(gone);
-            !gone
-        });
-        for piece in pieces.iter().filter(|piece| chunk.meta.is_none_or(|meta| *piece < meta.pieces())) {
-            let Some(stripe) = self.stripes.get_mut(usize::from(stripe_of(sequence, piece, modulus))) else { continue };
-            if let Some(parent) = stripe.parent.as_mut().filter(|parent| parent.id == from)
-                && !chunk.have.contains(piece)
-            {
-                parent.skips += 1.0;
-                chunk.unpushed.insert(piece);
-            }
-        }
-        if let Some(neighbour) = self.neighbours.get_mut(&from) {
-            neighbour.asked = neighbour.asked.saturating_sub(freed);
-        }
-        self.repair_soon(now);
     }
 }

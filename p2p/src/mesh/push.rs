@@ -1,9 +1,10 @@
 //! Sending: pushes to children, answers to requests, and the credit that bounds both.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::event::NeighbourId;
-use super::neighbour::{InFlight, MAX_QUEUE, Queued};
+use super::neighbour::{InFlight, MAX_QUEUE, Neighbour, Queued};
 use super::{Mesh, Output};
 use crate::wire::{Control, MAX_PIECES, PIECE, PieceSet, Sequence};
 
@@ -51,6 +52,14 @@ impl Mesh {
         // What cannot leave within that time is better pulled from someone else.
         let until = now + (child.rtt + Duration::from_millis(60)).max(patience);
         child.pushes.push_back(Queued { order: self.order, sequence, piece, bytes, since: now, until });
+        self.waits(to);
+    }
+
+    /// Something is queued for this neighbour.
+    fn waits(&mut self, to: NeighbourId) {
+        if !self.waiting.contains(&to) {
+            self.waiting.push(to);
+        }
     }
 
     /// Pushes what a new child of some stripes is due and is here already.
@@ -74,6 +83,9 @@ impl Mesh {
     /// Sends what credit and budget allow, in the order in which it was due.
     pub(super) fn pump(&mut self, now: Instant) {
         self.pump_at = None;
+        if self.waiting.is_empty() {
+            return;
+        }
         self.skip_stale(now);
         while let Some((to, urgent)) = self.next_to_send() {
             let Some(neighbour) = self.neighbours.get_mut(&to) else { return };
@@ -85,7 +97,8 @@ impl Mesh {
                 break;
             }
             queue.pop_front();
-            if !urgent {
+            // What leaves wait for says nothing about how soon the others are served.
+            if !urgent && neighbour.hands_on(sequence, piece) {
                 self.wait.add(now.saturating_duration_since(since));
             }
             if (urgent || neighbour.wants.headers) && !neighbour.have.has_header(sequence) {
@@ -101,9 +114,12 @@ impl Mesh {
             self.stats.bytes_sent += u64::from(bytes);
             self.outputs.push_back(Output::SendPiece { to, sequence, piece });
         }
-        let stale = |queue: &std::collections::VecDeque<Queued>| queue.front().map(|queued| queued.until);
-        let next = self.neighbours.values().flat_map(|neighbour| [stale(&neighbour.pushes), stale(&neighbour.urgent)]);
-        if let Some(at) = next.flatten().min() {
+        let neighbours = &self.neighbours;
+        self.waiting.retain(|id| neighbours.get(id).is_some_and(Neighbour::is_waiting));
+        let stale = |queue: &VecDeque<Queued>| queue.front().map(|queued| queued.until);
+        let next = self.waiting.iter().filter_map(|id| neighbours.get(id));
+        let next = next.flat_map(|neighbour| [stale(&neighbour.pushes), stale(&neighbour.urgent)]).flatten().min();
+        if let Some(at) = next {
             self.pump_by(at);
         }
     }
@@ -114,26 +130,27 @@ impl Mesh {
 
     /// The neighbour to send to next, and whether it is an answer to a request.
     fn next_to_send(&self) -> Option<(NeighbourId, bool)> {
-        let (rate, modulus) = (self.pace.0, self.modulus());
+        let rate = self.pace.0;
         let mut best: Option<((Instant, u64), NeighbourId, bool)> = None;
         let mut offer = |key: (Instant, u64), id: NeighbourId, urgent: bool| {
             if best.is_none_or(|(other, ..)| key < other) {
                 best = Some((key, id, urgent));
             }
         };
-        for (&id, neighbour) in &self.neighbours {
+        for &id in &self.waiting {
+            let Some(neighbour) = self.neighbours.get(&id) else { continue };
             if let Some(front) = neighbour.urgent.front() {
                 // Repair and start-up may use a whole stream's rate.
-                let room = neighbour.room(2.0 * rate).max(8 * PIECE as u64);
+                let room = neighbour.room(2.0 * rate, Duration::from_millis(50)).max(8 * PIECE as u64);
                 if neighbour.flying + u64::from(front.bytes) <= room {
                     offer((front.since + HANDICAP, front.order), id, true);
                 }
             }
             if let Some(front) = neighbour.pushes.front() {
                 let share = neighbour.wants.count().max(1) as f64 / f64::from(neighbour.wants.modulus().max(1));
-                let room = neighbour.room(rate * share);
+                let room = neighbour.room(rate * share, self.config.chunk);
                 if neighbour.flying + u64::from(front.bytes) <= room {
-                    offer((front.since + neighbour.handicap(modulus), front.order), id, false);
+                    offer((front.since + neighbour.handicap(front.sequence, front.piece), front.order), id, false);
                 }
             }
         }
@@ -142,7 +159,8 @@ impl Mesh {
 
     /// Gives up what waited too long, and says so.
     fn skip_stale(&mut self, now: Instant) {
-        for (&to, neighbour) in &mut self.neighbours {
+        for &to in &self.waiting {
+            let Some(neighbour) = self.neighbours.get_mut(&to) else { continue };
             while let Some(queued) = neighbour
                 .pushes
                 .pop_front_if(|queued| queued.until <= now)
@@ -202,12 +220,9 @@ impl Mesh {
         within: Duration,
     ) {
         let forbidden = self.upload.is_forbidden();
-        let mut queued_bytes: u64 = self
-            .neighbours
-            .values()
-            .flat_map(|neighbour| &neighbour.urgent)
-            .map(|queued| u64::from(queued.bytes))
-            .sum();
+        let asking = self.waiting.iter().filter_map(|id| self.neighbours.get(id));
+        let mut queued_bytes: u64 =
+            asking.flat_map(|neighbour| &neighbour.urgent).map(|queued| u64::from(queued.bytes)).sum();
         let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
         let chunk = self.window.get(sequence);
         let meta = chunk.and_then(|chunk| chunk.meta);
@@ -239,6 +254,9 @@ impl Mesh {
                 let place = neighbour.urgent.partition_point(|other| other.until <= queued.until);
                 neighbour.urgent.insert(place, queued);
             }
+        }
+        if neighbour.is_waiting() {
+            self.waits(from);
         }
         // Who asks for a chunk without knowing its header asks for all pieces that could be.
         let refused = match meta {
@@ -273,11 +291,12 @@ impl Mesh {
     ) {
         let Some(neighbour) = self.neighbours.get_mut(&from) else { return };
         neighbour.received += u64::from(bytes);
+        neighbour.spoke = now;
         neighbour.have.insert(sequence, piece);
         if !self.answered(now, from, sequence, piece) {
             self.note_delivery(now, from, sequence, piece);
         }
-        self.acknowledge(now, from);
+        self.acknowledge(from);
         let known = self.window.get(sequence).is_some_and(|chunk| chunk.meta.is_some());
         if !known && !self.is_source() && self.window.hear_of(now, sequence).is_some() {
             if let Some(chunk) = self.window.get_mut(sequence) {

@@ -149,7 +149,7 @@ impl Mesh {
     /// The nearest neighbour that has a piece and time for it.
     fn best_holder(&self, sequence: Sequence, piece: u16, sources: bool, batches: &[Batch]) -> Option<NeighbourId> {
         let mut best: Option<(f64, NeighbourId)> = None;
-        for (&id, neighbour) in &self.neighbours {
+        for (&id, neighbour) in self.neighbours.iter() {
             let about = batches.iter().find(|batch| batch.0 == id).map_or(0, |batch| batch.2.len());
             let asked = neighbour.asked + about;
             if asked >= ASKED || neighbour.is_source() && !sources || !neighbour.offers(sequence, piece) {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::Mesh;
 use super::config::{copies_for, stripes_for};
 use super::event::NeighbourId;
+use super::neighbour::Neighbour;
 use crate::wire::{Control, Role, Sequence};
 
 /// Most copies the broadcaster pushes itself: its uplink is a home's.
@@ -26,8 +27,9 @@ const REPLACED: u64 = 3;
 const HANDOVER: Duration = Duration::from_millis(400);
 /// How long the server waits for the broadcaster's word before it seeds by itself.
 const PUBLISHER_WAIT: Duration = Duration::from_secs(1);
-/// How long after a change the number of stripes stays.
-const STRIPES_GAP: Duration = Duration::from_secs(10);
+/// How long after a change the number of stripes does not rise, and how long it does not fall: while a swarm grows the change
+/// costs less the sooner it comes.
+const STRIPES_GAP: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
 
 #[derive(Debug)]
 pub(super) struct Seeding {
@@ -168,7 +170,9 @@ impl Mesh {
             return;
         }
         let follows = self.config.role == Role::Server && publisher.is_some();
-        let recent = self.seeding.restriped.is_some_and(|at| now.saturating_duration_since(at) < STRIPES_GAP);
+        let recent = self.seeding.restriped.is_some_and(|at| {
+            now.saturating_duration_since(at) < STRIPES_GAP[usize::from(usize::from(wanted) < current)]
+        });
         if current != 0 && recent && !follows {
             return;
         }
@@ -211,11 +215,8 @@ impl Mesh {
 
     /// How much a viewer can do with a stripe: it should hand it on.
     fn strength(&self, id: NeighbourId) -> f64 {
-        let modulus = self.seeding.seeds.len().max(1) as f64;
-        self.neighbours.get(&id).map_or(0.0, |viewer| {
-            let places = f64::from(viewer.places()).min(8.0 * modulus);
-            (places + 0.1) / (1.0 + f64::from(viewer.failures))
-        })
+        let weigh = |viewer: &Neighbour| (f64::from(viewer.places()) + 0.1) / (1.0 + f64::from(viewer.failures));
+        self.neighbours.get(&id).map_or(0.0, weigh)
     }
 
     /// The viewer that should get one more stripe: much strength for each stripe it has, and near.
@@ -225,6 +226,9 @@ impl Mesh {
         let score = |id: NeighbourId| {
             let viewer = self.neighbours.get(&id)?;
             if viewer.is_source() {
+                return None;
+            }
+            if !viewer.takes_children(stripe as u8, self.modulus()) {
                 return None;
             }
             let near = 1.0 + viewer.rtt.as_secs_f64() * 5.0;

@@ -6,8 +6,11 @@ use crate::wire::PIECE;
 
 /// What an uncapped node is assumed to manage, in multiples of the stream's rate.
 const ASSUMED_COPIES: f64 = 4.0;
-/// Share of the capacity that is promised to children; the rest is for repair.
-const PROMISED: f64 = 0.8;
+/// Share of the capacity that is promised to children. A chunk comes all at once, so the last child waits for this share of
+/// a chunk's length: there must be room for repair, and for the next chunk.
+const PROMISED: f64 = 0.65;
+/// The same for those who would otherwise get a stripe from nobody.
+const PROMISED_TO_ORPHANS: f64 = 0.92;
 
 #[derive(Debug)]
 pub(super) struct Upload {
@@ -52,12 +55,14 @@ impl Upload {
         Ok(())
     }
 
-    /// How many stripes can be promised to children when one of `stripes` needs its part of this many bytes a second.
-    pub(super) fn places(&self, bytes_per_second: f64, stripes: u8) -> u16 {
+    /// How many stripes can be promised to children when one of `stripes` needs its part of this many bytes a second; a few
+    /// more where the child is an orphan.
+    pub(super) fn places(&self, bytes_per_second: f64, stripes: u8, orphan: bool) -> u16 {
         let stripes = f64::from(stripes);
+        let promised = if orphan { PROMISED_TO_ORPHANS } else { PROMISED };
         let places = match self.cap {
-            None => ASSUMED_COPIES * stripes,
-            Some(cap) => PROMISED * cap * stripes / bytes_per_second.max(1.0),
+            None => ASSUMED_COPIES * stripes * promised / PROMISED,
+            Some(cap) => promised * cap * stripes / bytes_per_second.max(1.0),
         };
         places.min(f64::from(u16::MAX)) as u16
     }
@@ -113,9 +118,10 @@ mod tests {
         let mut upload = Upload::new(Some(0), now);
         assert!(upload.is_forbidden());
         assert!(upload.take(now + Duration::from_secs(100), 1).is_err());
-        assert_eq!(upload.places(100_000.0, 4), 0);
+        assert_eq!(upload.places(100_000.0, 4, true), 0);
         upload.set(None, now);
         assert_eq!(upload.take(now, u32::MAX), Ok(()));
-        assert_eq!(upload.places(100_000.0, 4), 16);
+        assert_eq!(upload.places(100_000.0, 4, false), 16);
+        assert!(upload.places(100_000.0, 4, true) > 16);
     }
 }

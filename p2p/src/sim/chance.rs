@@ -8,6 +8,12 @@ pub(super) fn gauss(rng: &mut ChaCha8Rng) -> f64 {
     (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0
 }
 
+/// A value around 0 with standard deviation 1 from one number: the sum of its four parts, for what is drawn very often.
+pub(super) fn bell(bits: u64) -> f64 {
+    let parts: u64 = (0..4).map(|part| bits >> (16 * part) & 0xffff).sum();
+    (parts as f64 / 65_536.0 - 2.0) * 1.732_050_8
+}
+
 /// A value whose logarithm is Gaussian.
 pub(super) fn lognormal(rng: &mut ChaCha8Rng, median: f64, sigma: f64) -> f64 {
     median * exp(sigma * gauss(rng))
@@ -65,5 +71,7 @@ mod tests {
         assert!((waits - 5.0).abs() < 0.15, "{waits}");
         let around = mean((0..20_000).map(|_| gauss(&mut rng)).collect());
         assert!(around.abs() < 0.03, "{around}");
+        let squares = mean((0..20_000).map(|_| bell(rng.random()).powi(2)).collect());
+        assert!((squares - 1.0).abs() < 0.03, "{squares}");
     }
 }

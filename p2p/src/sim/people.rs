@@ -1,22 +1,17 @@
 //! Who comes, who goes, and whom they meet.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use rand::RngExt;
 
 use super::chance::exponential;
 use super::network::Way;
-use super::peer::{State, number};
+use super::peer::{Character, Reach, State, number};
 use super::world::{Event, PUBLISHER, SERVER, World};
 use crate::mesh::{Input, NeighbourInfo};
-use crate::wire::{Role, Sequence};
+use crate::wire::Role;
 
-/// How many neighbours the tracker names.
-const CANDIDATES: usize = 12;
-/// How many of those because they can upload much.
-const STRONG_CANDIDATES: usize = 3;
-/// Viewers that a source's node has room for beside; the others know it by name only.
-const SOURCE_NEIGHBOURS: usize = 100;
 /// After how long a neighbour that left without a word is noticed.
 const IDLE: u64 = 4_000_000;
 
@@ -24,8 +19,11 @@ impl World {
     pub(super) fn join(&mut self, peer: usize) {
         self.peers[peer].state = State::Here;
         self.peers[peer].joined = self.now;
-        if self.now >= self.scenario.warmup_s * 1_000_000 {
+        if self.is_warm() {
             self.peers[peer].set_baseline();
+        }
+        if self.peers[peer].epoch != self.epoch {
+            self.enter_epoch(peer, self.epoch);
         }
         if self.peers[peer].role != Role::Viewer {
             if peer == SERVER {
@@ -65,64 +63,100 @@ impl World {
         self.peers[peer].playout.finish(now);
         let neighbours: Vec<usize> = self.peers[peer].ways.keys().copied().collect();
         for other in neighbours {
+            self.wound(peer, other);
             let delay = if word { self.network.one_way(peer, other) } else { IDLE };
             self.queue.plan(now + delay, Event::Lost(other, number(peer)));
         }
         if self.scenario.churn.per_minute > 0.0 {
-            let kbps = self.peers[peer].up_kbps;
-            let newcomer = self.add_peer(Role::Viewer, kbps);
+            let (kbps, character) = (self.peers[peer].up_kbps, self.peers[peer].character);
+            let newcomer = self.add_peer(Role::Viewer, kbps, character);
             self.queue.plan(now + 1, Event::Join(newcomer));
         }
     }
 
-    /// The tracker names neighbours.
-    pub(super) fn introduce(&mut self, peer: usize) {
-        if !self.peers[peer].is_here() {
-            return;
+    /// The viewers that are there.
+    pub(super) fn viewers(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.peers.len()).filter(|&peer| self.peers[peer].role == Role::Viewer && self.peers[peer].is_here())
+    }
+
+    /// What a viewer is like; each kind is spread evenly over those who come.
+    pub(super) fn cast(&mut self, index: usize) -> Character {
+        let plan = self.scenario.adversaries.clone();
+        // Chance decides who, but neither more nor fewer than planned on the whole.
+        let place = (index as f64 * 0.618_034 + self.seed as f64 * 0.271_828).fract();
+        let odd = index % 2 == 1;
+        if place < plan.polluters {
+            Character::Polluter
+        } else if place < plan.polluters + plan.freeriders {
+            if odd { Character::Idler } else { Character::Pretender }
+        } else if place < plan.polluters + plan.freeriders + plan.sybils {
+            let network = (index / 2 % 4) as u8;
+            if odd { Character::SilentSybil(network) } else { Character::SlowSybil(network) }
+        } else {
+            Character::Honest
         }
-        let mut others: Vec<usize> = (2..self.peers.len())
-            .filter(|&other| other != peer && self.peers[other].is_here() && !self.peers[peer].met.contains(&other))
-            .collect();
-        for index in 0..others.len().min(CANDIDATES) {
-            let pick = self.rng.random_range(index..others.len());
-            others.swap(index, pick);
-        }
-        // Most by chance, some because they can upload much.
-        let mut strong: Vec<usize> = others.iter().copied().skip(CANDIDATES - STRONG_CANDIDATES).collect();
-        others.truncate(CANDIDATES - STRONG_CANDIDATES);
-        strong.sort_by_key(|&other| std::cmp::Reverse((self.peers[other].up_kbps, other)));
-        strong.truncate(strong.len().div_ceil(5).max(STRONG_CANDIDATES));
-        for _ in 0..STRONG_CANDIDATES.min(strong.len()) {
-            let pick = self.rng.random_range(0..strong.len());
-            others.push(strong.swap_remove(pick));
-        }
-        for source in [PUBLISHER, SERVER] {
-            let room = self.peers[source].ways.len() < SOURCE_NEIGHBOURS;
-            if room && self.peers[source].is_here() && !self.peers[peer].met.contains(&source) {
-                others.push(source);
-            }
-        }
-        for other in others {
-            self.dial(peer, other);
+    }
+
+    /// How a viewer can be reached; each kind is spread evenly over those who come.
+    pub(super) fn reach_of(&self, role: Role, index: usize) -> Reach {
+        let nat = &self.scenario.nat;
+        let place = (index as f64 * 0.754_877_7 + self.seed as f64 * 0.137_137).fract();
+        if role != Role::Viewer || place >= nat.udp_blocked + nat.undialable {
+            Reach::Open
+        } else if place < nat.udp_blocked {
+            Reach::TcpOnly
+        } else {
+            Reach::Translated
         }
     }
 
     pub(super) fn dial(&mut self, peer: usize, other: usize) {
         self.peers[peer].met.insert(other);
         self.peers[other].met.insert(peer);
+        if !self.can_connect(peer, other) {
+            return;
+        }
         let handshake = 4 * self.network.one_way(peer, other);
         self.queue.plan(self.now + handshake, Event::Connected(peer, other));
+    }
+
+    /// Whether a way between two peers is found: directly, by having the other one dial, or by punching.
+    fn can_connect(&self, peer: usize, other: usize) -> bool {
+        let (ours, theirs) = (self.peers[peer].reach, self.peers[other].reach);
+        if self.peers[peer].banned.contains(&other) || self.peers[other].banned.contains(&peer) {
+            return false;
+        }
+        match (ours, theirs) {
+            (Reach::Open, _) | (_, Reach::Open) => true,
+            (Reach::Translated, Reach::Translated) => {
+                let mixed = (peer.min(other) as u64) << 32 | peer.max(other) as u64;
+                let mixed = (mixed ^ self.seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11;
+                (mixed as f64 / (1u64 << 53) as f64) < self.scenario.nat.punching
+            }
+            _ => false,
+        }
     }
 
     pub(super) fn connect(&mut self, peer: usize, other: usize) {
         if !self.peers[peer].is_here() || !self.peers[other].is_here() {
             return;
         }
+        let one_way = self.network.one_way(peer, other);
+        self.peers[peer].ways.insert(other, Way::new(one_way));
+        self.peers[other].ways.insert(peer, Way::new(one_way));
+        match self.peers[peer].epoch.cmp(&self.peers[other].epoch) {
+            Ordering::Equal => self.greet(peer, other),
+            Ordering::Less => self.enter_epoch(peer, self.peers[other].epoch),
+            Ordering::Greater => self.enter_epoch(other, self.peers[peer].epoch),
+        }
+    }
+
+    /// Both sides of a connection come to know each other.
+    pub(super) fn greet(&mut self, peer: usize, other: usize) {
         let rtt = Duration::from_micros(2 * self.network.one_way(peer, other));
-        self.peers[peer].ways.insert(other, Way::default());
-        self.peers[other].ways.insert(peer, Way::default());
         for (one, another, outbound) in [(peer, other, true), (other, peer, false)] {
-            let info = NeighbourInfo { role: self.peers[another].role, outbound, rtt, network: None };
+            let network = self.network_of(another);
+            let info = NeighbourInfo { role: self.peers[another].role, outbound, rtt, network };
             self.input(one, Input::Joined { neighbour: number(another), info });
         }
     }
@@ -133,26 +167,6 @@ impl World {
             let at = self.now + self.network.one_way(peer, other);
             self.queue.plan(at, Event::Lost(other, number(peer)));
         }
-    }
-
-    pub(super) fn tell_edge(&mut self, peer: usize) {
-        let Some(newest) = self.ingested.checked_sub(1) else { return };
-        let keyframe = self.published[..=newest].iter().rev().find(|chunk| chunk.meta.keyframe);
-        if let Some(keyframe) = keyframe.map(|chunk| chunk.meta.sequence)
-            && self.scenario.server.http
-        {
-            self.input(peer, Input::LiveEdge { keyframe, newest: Sequence(newest as u64) });
-        }
-    }
-
-    pub(super) fn tell_swarm_size(&mut self) {
-        let viewers = self.peers.iter().filter(|peer| peer.role == Role::Viewer && peer.is_here()).count();
-        for peer in 0..self.peers.len() {
-            if self.peers[peer].is_here() {
-                self.input(peer, Input::SwarmSize { viewers });
-            }
-        }
-        self.queue.plan(self.now + 2_000_000, Event::SwarmSize);
     }
 
     /// Uplinks in the planned shares, to the very peer, in random order.

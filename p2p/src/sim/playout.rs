@@ -21,6 +21,10 @@ pub(super) struct Playout {
     pub(super) stalled: u64,
     pub(super) stalls: u64,
     pub(super) skipped: u64,
+    /// The longest stall.
+    pub(super) longest: u64,
+    /// When playing went on after the latest stall.
+    pub(super) resumed: Option<u64>,
 }
 
 impl Playout {
@@ -44,7 +48,15 @@ impl Playout {
     }
 
     /// Plays what is due; tells when to look again.
-    pub(super) fn play(&mut self, now: u64, published: &[Published], target: u64) -> Option<u64> {
+    ///
+    /// `shown` is told how long after its capture each chunk is due.
+    pub(super) fn play(
+        &mut self,
+        now: u64,
+        published: &[Published],
+        target: u64,
+        mut shown: impl FnMut(u64),
+    ) -> Option<u64> {
         while let Some(next) = self.next {
             if self.due > now && self.stalled_since.is_none() {
                 return Some(self.due);
@@ -60,10 +72,18 @@ impl Playout {
             }
             if let Some(since) = self.stalled_since.take() {
                 self.stalled += now - since;
-                self.due = now;
+                self.longest = self.longest.max(now - since);
+                // What comes after a gap is not played before its time.
+                self.due = now.max(chunk.captured + target);
+                self.resumed = Some(self.due);
+                if self.due > now {
+                    self.whole.insert(next);
+                    return Some(self.due);
+                }
             }
             let duration = u64::from(chunk.meta.duration_micros);
             if here {
+                shown(self.due.saturating_sub(chunk.captured));
                 self.first_frame.get_or_insert(self.due);
                 self.played += duration;
             } else {
@@ -83,6 +103,7 @@ impl Playout {
     pub(super) fn finish(&mut self, now: u64) {
         if let Some(since) = self.stalled_since.take() {
             self.stalled += now.saturating_sub(since);
+            self.longest = self.longest.max(now.saturating_sub(since));
         }
     }
 }

@@ -7,6 +7,8 @@ use serde::Serialize;
 pub struct Report {
     /// Which scenario was played.
     pub scenario: String,
+    /// Under which policy.
+    pub policy: String,
     /// With how many viewers.
     pub peers: usize,
     /// From which seed.
@@ -17,6 +19,8 @@ pub struct Report {
     pub offload: f64,
     /// From a chunk's signing to its last piece at a viewer.
     pub lag_ms: Percentiles,
+    /// From the capture of a chunk to its being due on screen.
+    pub latency_ms: Percentiles,
     /// From a viewer's coming to its first picture.
     pub first_frame_ms: Percentiles,
     /// Share of playing time in which the picture stood still.
@@ -29,8 +33,33 @@ pub struct Report {
     pub duplicate_ratio: f64,
     /// Bytes of headers and control messages, per media byte.
     pub control_ratio: f64,
+    /// The most that the server gave within a second, by its node and over HTTP, against what all viewers need; joins at the
+    /// beginning apart.
+    pub origin_peak_ratio: f64,
+    /// Within which 95 % of the stripes that lost a parent, or whose parent became slow, had another that pushed.
+    pub heal_ms_p95: f64,
+    /// Bytes that left an honest node unchecked.
+    pub bad_bytes_forwarded: u64,
+    /// Bytes that an honest viewer would have played unchecked.
+    pub bad_bytes_played: u64,
     /// Viewers' upload against what they all need.
     pub sigma: f64,
+    /// [`Report::lag_ms`] at 99 % under the idealised schedule, on the same chunks.
+    pub ideal_lag_ms_p99: f64,
+    /// Offload while the crowd came; 0 without one.
+    pub offload_ramp: f64,
+    /// Offload from 30 seconds after that.
+    pub offload_after: f64,
+    /// Share of honest viewers that never stalled for longer than half a second.
+    pub smooth_ratio: f64,
+    /// Within which 95 % of the viewers played again after the broadcaster came back.
+    pub resume_ms_p95: f64,
+    /// Messages of an old epoch that were refused.
+    pub old_epoch_refused: u64,
+    /// The largest share of an honest viewer's stripes that Sybils led at any full second.
+    pub sybil_stripes_max: f64,
+    /// Most pieces that one viewer took from one polluter after the first bad one.
+    pub bad_pieces_after_first: u64,
     /// Bytes from viewers, the broadcaster, the server's node and the origin.
     pub bytes_from: [u64; 4],
     /// Hops from the source, on average over viewers and stripes.
@@ -54,26 +83,15 @@ pub struct Percentiles {
     pub p99: f64,
 }
 
-impl Percentiles {
-    /// Of values in microseconds.
-    pub(super) fn of_micros(mut values: Vec<u64>) -> Self {
-        values.sort_unstable();
-        let at = |share: f64| {
-            let index = ((values.len() as f64 * share) as usize).min(values.len().saturating_sub(1));
-            values.get(index).map_or(0.0, |micros| *micros as f64 / 1e3)
-        };
-        Self { p50: at(0.50), p95: at(0.95), p99: at(0.99) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_of_few_and_many() {
-        assert_eq!(Percentiles::of_micros(Vec::new()), Percentiles::default());
-        let spread = Percentiles::of_micros((1..=100).map(|ms| ms * 1000).collect());
-        assert_eq!((spread.p50, spread.p95, spread.p99), (51.0, 96.0, 100.0));
-    }
+/// A report, and what of it is drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The figures.
+    pub report: Report,
+    /// Second by second.
+    pub seconds: Vec<super::meter::Second>,
+    /// Share of chunks whose lag was at most so many milliseconds.
+    pub lag_curve: Vec<(f64, f64)>,
+    /// How many stripes of viewers are so many hops from the source.
+    pub depths: Vec<u64>,
 }

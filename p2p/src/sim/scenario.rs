@@ -4,7 +4,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::report::Report;
+use super::checks::Checks;
+use super::plan::{
+    Adversaries, Churn, ClockPlan, Join, NatPlan, NetworkPlan, Outage, ServerPlan, Slowdown, StreamPlan, Uplink,
+};
+use super::stream;
 
 /// A plan for a simulation.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -39,145 +43,27 @@ pub struct Scenario {
     /// How viewers go.
     #[serde(default)]
     pub churn: Churn,
+    /// Who can reach whom.
+    #[serde(default)]
+    pub nat: NatPlan,
+    /// Who means no good.
+    #[serde(default)]
+    pub adversaries: Adversaries,
+    /// Whose uplinks become slow.
+    #[serde(default)]
+    pub slowdown: Slowdown,
+    /// The server is gone, and the tracker with it.
+    #[serde(default)]
+    pub origin_outage: Outage,
+    /// The broadcaster is gone, and comes back from another address with a new epoch.
+    #[serde(default)]
+    pub broadcaster_outage: Outage,
+    /// How wrong the clocks are.
+    #[serde(default)]
+    pub clocks: ClockPlan,
     /// What must hold.
     #[serde(default)]
     pub checks: Checks,
-}
-
-/// The stream that is sent.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StreamPlan {
-    /// Mean bit rate.
-    pub bitrate_kbps: u32,
-    /// Length of a chunk.
-    pub chunk_ms: u32,
-    /// Seconds between keyframes.
-    pub gop_s: f64,
-    /// How much longer than the mean a chunk with a keyframe is.
-    pub keyframe_ratio: f64,
-    /// Most stripes.
-    pub stripes: u8,
-    /// From capture to publishing.
-    pub publish_delay_ms: u64,
-}
-
-/// How the network between viewers is.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct NetworkPlan {
-    /// Median time from one viewer to another.
-    pub one_way_ms: f64,
-    /// How far pairs differ, as the deviation of the logarithm.
-    pub one_way_sigma: f64,
-    /// Deviation of a single packet.
-    pub jitter_ms: f64,
-    /// Share of packets lost (and sent again).
-    pub loss: f64,
-    /// Download rate of a viewer.
-    pub download_kbps: u64,
-}
-
-impl Default for NetworkPlan {
-    fn default() -> Self {
-        Self { one_way_ms: 35.0, one_way_sigma: 0.5, jitter_ms: 3.0, loss: 0.01, download_kbps: 50_000 }
-    }
-}
-
-/// What a share of the viewers can upload.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Uplink {
-    /// How many, relative to the other shares.
-    pub share: f64,
-    /// How much.
-    pub kbps: u64,
-}
-
-/// The server and the broadcaster.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ServerPlan {
-    /// What the broadcaster can upload to viewers.
-    pub publisher_kbps: u64,
-    /// What the server's node can upload to viewers.
-    pub server_kbps: u64,
-    /// How long after the broadcaster signed it a chunk is at the server.
-    pub ingest_ms: u64,
-    /// Median time of a fetch over HTTP beside what the bytes need.
-    pub fetch_ms: f64,
-    /// Whether viewers may fetch over HTTP.
-    pub http: bool,
-    /// Whether the server has a node that seeds.
-    pub seeds: bool,
-}
-
-impl Default for ServerPlan {
-    fn default() -> Self {
-        let (publisher_kbps, server_kbps) = (20_000, 200_000);
-        Self { publisher_kbps, server_kbps, ingest_ms: 40, fetch_ms: 70.0, http: true, seeds: true }
-    }
-}
-
-/// How viewers come.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Join {
-    /// The first one comes at this second.
-    pub from_s: f64,
-    /// They come evenly over so many seconds.
-    pub over_s: f64,
-}
-
-/// How viewers go; for each that goes a new one comes.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Churn {
-    /// Share of viewers that leave within a minute.
-    pub per_minute: f64,
-    /// Share of those who come that leave within seconds.
-    pub short_share: f64,
-    /// Share of those who leave without a word.
-    pub crash_share: f64,
-    /// At this second the viewer that feeds most others leaves without a word; 0 is never.
-    pub kill_busiest_at_s: f64,
-}
-
-/// What must hold at the end.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Checks {
-    /// Least share of bytes from other viewers.
-    pub offload_min: Option<f64>,
-    /// Most share of time stalled.
-    pub stall_ratio_max: Option<f64>,
-    /// Most share of bytes that were there already.
-    pub duplicate_ratio_max: Option<f64>,
-    /// Most share of bytes that are no media.
-    pub control_ratio_max: Option<f64>,
-    /// Most lag of 99 % of the chunks.
-    pub lag_p99_ms_max: Option<f64>,
-    /// Latest first frame of 95 % of the viewers.
-    pub first_frame_p95_ms_max: Option<f64>,
-}
-
-impl Checks {
-    /// What does not hold, in words.
-    pub fn failures(&self, report: &Report) -> Vec<String> {
-        let most = |name: &str, value: f64, limit: Option<f64>| {
-            limit.filter(|limit| value > *limit).map(|limit| format!("{name} is {value:.4}, may be {limit} at most"))
-        };
-        let least = self.offload_min.filter(|limit| report.offload < *limit);
-        least
-            .map(|limit| format!("offload is {:.4}, must be {limit} at least", report.offload))
-            .into_iter()
-            .chain(most("stall_ratio", report.stall_ratio, self.stall_ratio_max))
-            .chain(most("duplicate_ratio", report.duplicate_ratio, self.duplicate_ratio_max))
-            .chain(most("control_ratio", report.control_ratio, self.control_ratio_max))
-            .chain(most("lag_ms.p99", report.lag_ms.p99, self.lag_p99_ms_max))
-            .chain(most("first_frame_ms.p95", report.first_frame_ms.p95, self.first_frame_p95_ms_max))
-            .collect()
-    }
 }
 
 /// Says why a scenario cannot be played.
@@ -222,12 +108,24 @@ pub enum ScenarioError {
 }
 
 /// The scenarios that come with the program.
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 17] = [
     ("steady", include_str!("../../scenarios/steady.toml")),
+    ("realtime", include_str!("../../scenarios/realtime.toml")),
+    ("tight", include_str!("../../scenarios/tight.toml")),
     ("small-3", include_str!("../../scenarios/small-3.toml")),
     ("small-10", include_str!("../../scenarios/small-10.toml")),
     ("small-100", include_str!("../../scenarios/small-100.toml")),
+    ("flash-crowd", include_str!("../../scenarios/flash-crowd.toml")),
     ("churn", include_str!("../../scenarios/churn.toml")),
+    ("freeriders-30", include_str!("../../scenarios/freeriders-30.toml")),
+    ("freeriders-50", include_str!("../../scenarios/freeriders-50.toml")),
+    ("polluters", include_str!("../../scenarios/polluters.toml")),
+    ("sybils", include_str!("../../scenarios/sybils.toml")),
+    ("slow-peers", include_str!("../../scenarios/slow-peers.toml")),
+    ("nat", include_str!("../../scenarios/nat.toml")),
+    ("origin-outage", include_str!("../../scenarios/origin-outage.toml")),
+    ("broadcaster-moves", include_str!("../../scenarios/broadcaster-moves.toml")),
+    ("clock-skew", include_str!("../../scenarios/clock-skew.toml")),
 ];
 
 impl Scenario {
@@ -257,6 +155,12 @@ impl Scenario {
         Ok(scenario)
     }
 
+    /// The same with another number of viewers; a crowd keeps its share.
+    pub fn scale(&mut self, peers: usize) {
+        self.join.crowd = self.join.crowd * peers / self.peers.max(1);
+        self.peers = peers;
+    }
+
     /// Refuses values with which nothing can be played.
     pub fn check(&self) -> Result<(), ScenarioError> {
         let stream = &self.stream;
@@ -274,6 +178,8 @@ impl Scenario {
                 "such that a chunk has 100 bytes to 300 kB",
                 (100..=300_000).contains(&chunk_bytes),
             ),
+            ("stream.trace", 0.0, "the name of a recorded trace", stream::has_trace(stream)),
+            ("join.crowd", self.join.crowd as f64, "at most all peers", self.join.crowd <= self.peers),
             ("network.loss", self.network.loss, "0 to 0.5", (0.0..=0.5).contains(&self.network.loss)),
             (
                 "the shares of uplinks together",

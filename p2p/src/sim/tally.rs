@@ -1,10 +1,15 @@
 //! Adding up what happened.
 
+use super::ideal::Ideal;
+use super::meter::{Histogram, offload};
 use super::peer::State;
-use super::report::{Percentiles, Report};
+use super::report::{Outcome, Report};
 use super::world::{World, wall_clock};
-use crate::mesh::{Output, Stats};
+use crate::mesh::{ChunkMeta, Output, Stats, copies_for};
 use crate::wire::Role;
+
+/// A stall that a viewer notices as one.
+const LONG_STALL: u64 = 500_000;
 
 impl World {
     /// Mixes an output into the trace's hash (FNV-1a over words).
@@ -24,36 +29,42 @@ impl World {
         }
     }
 
-    pub(super) fn report(mut self, seed: u64) -> Report {
+    pub(super) fn outcome(mut self) -> Outcome {
         let now = self.now;
         let mut total = Stats::default();
         let (mut control, mut played, mut stalled, mut stalls) = (0, 0, 0, 0);
-        let mut first_frames = Vec::new();
-        let (mut depth, mut depths) = (0.0, 0.0);
+        let (mut honest, mut smooth) = (0u64, 0u64);
+        let mut first_frames = Histogram::new();
+        let mut resumes = Histogram::new();
+        let mut depths = vec![0u64; 16];
+        let back = self.scenario.broadcaster_outage.span().map(|(_, until)| until);
+        let begun = self.published.first().map_or(0, |chunk| chunk.signed);
         for peer in &mut self.peers {
-            if peer.role != Role::Viewer || peer.state == State::Away {
+            if peer.role != Role::Viewer || peer.state == State::Away || !peer.is_honest() {
                 continue;
             }
             peer.playout.finish(now);
-            total.add(&peer.mesh.stats().since(&peer.baseline));
+            total.add(&peer.stats().since(&peer.baseline));
             control += peer.control - peer.baseline_control;
             let (before_played, before_stalled, before_stalls) = peer.baseline_played;
             played += peer.playout.played - before_played;
             stalled += peer.playout.stalled - before_stalled;
             stalls += peer.playout.stalls - before_stalls;
+            honest += 1;
+            smooth += u64::from(peer.playout.longest <= LONG_STALL && peer.playout.first_frame.is_some());
             match peer.playout.first_frame {
-                Some(at) => {
-                    // The broadcast itself may begin later.
-                    let begun = peer.joined.max(self.published.first().map_or(0, |chunk| chunk.signed));
-                    first_frames.push(at.saturating_sub(begun));
-                }
-                None if peer.is_here() => first_frames.push(now - peer.joined),
+                // The broadcast itself may begin later.
+                Some(at) => first_frames.add(at.saturating_sub(peer.joined.max(begun))),
+                None if peer.is_here() => first_frames.add(now - peer.joined),
                 None => {}
             }
+            if let Some(back) = back.filter(|back| peer.joined < *back && peer.is_here()) {
+                let resumed = peer.playout.resumed.filter(|at| *at > back);
+                resumes.add(resumed.unwrap_or(now) - back);
+            }
             if peer.is_here() {
-                for hops in peer.mesh.depths().filter(|depth| *depth < 255) {
-                    depth += f64::from(hops);
-                    depths += 1.0;
+                for hops in peer.brain.depths().into_iter().filter(|depth| *depth < 255) {
+                    depths[usize::from(hops).min(15)] += 1;
                 }
             }
         }
@@ -61,28 +72,93 @@ impl World {
             [total.bytes_from_viewers, total.bytes_from_publisher, total.bytes_from_server, total.bytes_from_origin];
         let media: u64 = from.iter().sum();
         let ratio = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
-        let uploads: u64 = self.peers[2..].iter().filter(|peer| peer.is_here()).map(|peer| peer.up_kbps).sum();
-        let here = self.peers[2..].iter().filter(|peer| peer.is_here()).count() as u64;
+        let here: Vec<u64> = self.peers[2..].iter().filter(|peer| peer.is_here()).map(|peer| peer.up_kbps).collect();
+        let hops: u64 = depths.iter().enumerate().map(|(depth, count)| depth as u64 * count).sum();
         let chunks = total.chunks_complete + self.late;
-        Report {
+        let (offload_ramp, offload_after) = self.crowd_offload();
+        let bad_most = self.bad_pieces.iter().filter(|((victim, _), _)| self.peers[*victim].is_honest());
+        let report = Report {
             scenario: self.scenario.name.clone(),
+            policy: self.policy.name().into(),
             peers: self.scenario.peers,
-            seed,
+            seed: self.seed,
             seconds: self.scenario.seconds,
             offload: ratio(total.bytes_from_viewers, media),
-            lag_ms: Percentiles::of_micros(std::mem::take(&mut self.lags)),
-            first_frame_ms: Percentiles::of_micros(first_frames),
+            lag_ms: self.lags.percentiles(),
+            latency_ms: self.latencies.percentiles(),
+            first_frame_ms: first_frames.percentiles(),
             stall_ratio: ratio(stalled, played + stalled),
             stalls,
             late_ratio: ratio(self.late, chunks),
             duplicate_ratio: ratio(total.bytes_duplicate, media),
             control_ratio: ratio(control, media),
-            sigma: ratio(uploads, here * u64::from(self.scenario.stream.bitrate_kbps)),
+            origin_peak_ratio: self.origin_peak(),
+            heal_ms_p95: self.heals.at(0.95),
+            bad_bytes_forwarded: self.bad_bytes_forwarded,
+            bad_bytes_played: self.bad_bytes_played,
+            sigma: ratio(here.iter().sum(), here.len() as u64 * u64::from(self.scenario.stream.bitrate_kbps)),
+            ideal_lag_ms_p99: self.ideal(),
+            offload_ramp,
+            offload_after,
+            smooth_ratio: ratio(smooth, honest),
+            resume_ms_p95: resumes.at(0.95),
+            old_epoch_refused: self.old_epoch_refused,
+            sybil_stripes_max: self.sybil_stripes,
+            bad_pieces_after_first: bad_most.map(|(_, count)| count - 1).max().unwrap_or(0),
             bytes_from: from,
-            depth_mean: if depths > 0.0 { depth / depths } else { 0.0 },
+            depth_mean: ratio(hops, depths.iter().sum()),
             counters: total,
             wall_seconds: wall_clock().saturating_duration_since(self.started).as_secs_f64(),
             trace_hash: format!("{:016x}", self.hash),
+        };
+        let lag_curve = self.lags.curve((0..=2000).step_by(20));
+        Outcome { report, seconds: self.seconds, lag_curve, depths }
+    }
+
+    /// The most that the server gave within one second, against what all viewers need; from the warm-up on.
+    fn origin_peak(&self) -> f64 {
+        let need = f64::from(self.scenario.stream.bitrate_kbps) * 125.0;
+        let from = self.scenario.warmup_s as usize;
+        let shares = self
+            .seconds
+            .iter()
+            .skip(from)
+            .filter(|second| second.viewers > 0)
+            .map(|second| (second.bytes_from[2] + second.bytes_from[3]) as f64 / (second.viewers as f64 * need));
+        shares.fold(0.0, f64::max)
+    }
+
+    /// Offload while the crowd came, and from 30 seconds after that.
+    fn crowd_offload(&self) -> (f64, f64) {
+        let join = &self.scenario.join;
+        if join.crowd == 0 {
+            return (0.0, 0.0);
         }
+        let count = self.seconds.len();
+        let (from, until) = (join.crowd_from_s as usize, (join.crowd_from_s + join.crowd_over_s) as usize);
+        let part =
+            |from: usize, until: usize| offload(&self.seconds[from.min(count)..until.clamp(from.min(count), count)]);
+        (part(from, until), part(until + 30, count))
+    }
+
+    /// The idealised schedule on the very chunks that were counted.
+    fn ideal(&self) -> f64 {
+        let stream = &self.scenario.stream;
+        let warm = self.scenario.warmup_s * 1_000_000;
+        let counted = self.published.iter().filter(|chunk| chunk.signed >= warm && chunk.signed < self.now);
+        let chunks: Vec<ChunkMeta> = counted.map(|chunk| chunk.meta).collect();
+        let viewers = self.viewers().filter(|&viewer| self.peers[viewer].is_honest());
+        let uplinks: Vec<u64> = viewers.map(|viewer| self.peers[viewer].up_kbps).collect();
+        let server = &self.scenario.server;
+        let ideal = Ideal {
+            copies: copies_for(uplinks.len()),
+            uplinks,
+            stripes: stream.stripes.into(),
+            bitrate_kbps: stream.bitrate_kbps.into(),
+            source_kbps: (server.publisher_kbps + if server.seeds { server.server_kbps } else { 0 }).max(1000),
+            one_way_ms: self.scenario.network.one_way_ms,
+            one_way_sigma: self.scenario.network.one_way_sigma,
+        };
+        ideal.lag_p99(&chunks, self.seed)
     }
 }

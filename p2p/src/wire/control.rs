@@ -12,6 +12,9 @@ use super::{MAX_HAVE, MAX_PIECES, MAX_STRIPES};
 /// A depth that says "no way to the source".
 pub const NO_PATH: u8 = u8::MAX;
 
+/// Unit of [`Status::lags`], in milliseconds.
+pub const LAG_UNIT_MILLIS: u16 = 8;
+
 /// A message of the mesh.
 ///
 /// A set of stripes is a bit mask over `modulus` stripes: piece `index` of chunk `sequence` is in stripe
@@ -133,8 +136,12 @@ pub struct Status {
     pub depth: Vec<u8>,
     /// A source's own: how many copies of each stripe it pushes; empty for viewers.
     pub copies: Vec<u8>,
-    /// Estimated lag behind the source.
+    /// Estimated lag behind the source, on average over stripes.
     pub lag_millis: u16,
+    /// The same for each stripe, in units of [`LAG_UNIT_MILLIS`]; empty where the sender does not tell.
+    pub lags: Vec<u8>,
+    /// The stripes in which it takes children, as a mask; 0 for any.
+    pub interior: u32,
     /// How long a piece waits here before it is sent.
     pub queue_millis: u16,
     /// How many stripes it can push, over all children.
@@ -365,6 +372,8 @@ impl Status {
             places: self.places.into(),
             places_free: self.places_free.into(),
             newest: plus_one(self.newest),
+            lags: Bytes::copy_from_slice(&self.lags),
+            interior: self.interior,
         }
     }
 
@@ -376,11 +385,22 @@ impl Status {
             let value = format!("{} depths and {} copies", form.depth.len(), form.copies.len());
             return Err(MalformedError::illegal(WHAT, "depth", value, format!("one for each of {modulus} stripes")));
         }
+        if !(form.lags.is_empty() || form.lags.len() == modulus) {
+            let value = form.lags.len().to_string();
+            return Err(MalformedError::illegal(
+                WHAT,
+                "lags",
+                value,
+                format!("none or one for each of {modulus} stripes"),
+            ));
+        }
         let short = |field, value: u32| narrow(WHAT, field, value, u16::MAX.into());
         Ok(Self {
             depth: form.depth.to_vec(),
             copies: form.copies.to_vec(),
             lag_millis: short("lag_millis", form.lag_millis)?,
+            lags: form.lags.to_vec(),
+            interior: form.interior,
             queue_millis: short("queue_millis", form.queue_millis)?,
             places: short("places", form.places)?,
             places_free: short("places_free", form.places_free)?,

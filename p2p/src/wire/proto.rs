@@ -364,6 +364,10 @@ pub(crate) struct Status {
     pub(crate) places_free: u32,
     #[prost(uint64, tag = "8")]
     pub(crate) newest: u64,
+    #[prost(bytes = "bytes", tag = "9")]
+    pub(crate) lags: Bytes,
+    #[prost(uint32, tag = "10")]
+    pub(crate) interior: u32,
 }
 
 #[cfg(test)]

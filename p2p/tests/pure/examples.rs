@@ -165,6 +165,8 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
                 depth: vec![1, 2, 255, 3],
                 copies: vec![0, 1, 1, 2],
                 lag_millis: 140,
+                lags: Vec::new(),
+                interior: 0,
                 queue_millis: 12,
                 places: 16,
                 places_free: 3,

@@ -107,6 +107,8 @@ pub(crate) fn controls() -> impl Strategy<Value = Control> {
                 depth: depths[..modulus].to_vec(),
                 copies: if copies { vec![1; modulus] } else { Vec::new() },
                 lag_millis: numbers[0],
+                lags: if copies { vec![7; modulus] } else { Vec::new() },
+                interior: numbers[1].into(),
                 queue_millis: numbers[1],
                 places: numbers[2],
                 places_free: numbers[3],

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, in helpers too")]
 
+mod bench;
 mod examples;
 mod hostile;
 mod machine;

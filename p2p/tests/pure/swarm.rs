@@ -1,12 +1,12 @@
 //! Whole swarms in virtual time. A failure prints its seed.
 
-use runnel_p2p::sim::{Report, Scenario, run};
+use runnel_p2p::sim::{Policy, Report, Scenario, run};
 
 fn play(name: &str, seed: u64, change: impl FnOnce(&mut Scenario)) -> Report {
     let mut scenario = Scenario::load(name).unwrap();
     change(&mut scenario);
     scenario.check().unwrap();
-    let report = run(&scenario, seed, |_| {});
+    let report = run(&scenario, Policy::Runnel, seed, |_| {}).report;
     let failures = scenario.checks.failures(&report);
     assert!(failures.is_empty(), "{name}, seed {seed}: {failures:?}\n{report:#?}");
     report
