@@ -10,7 +10,7 @@ use crate::wire::{Control, Sequence};
 /// How many children of one stripe make a tree flat enough: more only make the last one wait.
 const FAN_OUT: u16 = 8;
 /// Below so many viewers every tree is flat anyway, and nobody is picky about stripes.
-const SMALL: usize = 50;
+const SMALL: usize = 100;
 /// How long a child is safe from stronger ones.
 const SETTLED: Duration = Duration::from_secs(2);
 

@@ -27,7 +27,7 @@ const OVERTAKEN: Duration = Duration::from_millis(350);
 /// From how many parents headers are taken: the others' would come twice.
 const HEADER_PARENTS: usize = 2;
 /// How long a parent that is there may bring nothing.
-const ALIVE: Duration = Duration::from_millis(1000);
+const ALIVE: Duration = Duration::from_millis(1500);
 /// Pieces that a parent may leave out before another is looked for.
 const SKIPS: f32 = 6.0;
 
@@ -199,7 +199,7 @@ impl Mesh {
     /// Lets go of parents that let chunks pass which others have heard of.
     fn leave_silent_parents(&mut self, now: Instant) {
         let modulus = self.modulus();
-        let heard_wait = self.config.chunk.mul_f64(1.5).max(Duration::from_millis(150));
+        let heard_wait = self.config.chunk.mul_f64(1.25).max(Duration::from_millis(150));
         let mut silent = 0u32;
         for (index, stripe) in self.stripes.iter().enumerate() {
             let Some(parent) = stripe.parent else { continue };
@@ -212,7 +212,7 @@ impl Mesh {
             // it did so too, nothing would be left of the tree.
             let quiet = now.saturating_duration_since(neighbour.spoke) > heard_wait + neighbour.rtt;
             let patience = match (quiet, neighbour.depth(index as u8, modulus)) {
-                (true, _) => heard_wait + neighbour.rtt,
+                (true, _) => SOONEST + neighbour.rtt,
                 (false, NO_PATH) => 3 * ALIVE,
                 (false, _) => ALIVE + stripe.delay.high().min(Duration::from_millis(400)),
             };

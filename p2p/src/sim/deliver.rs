@@ -194,8 +194,11 @@ impl World {
         let Some(way) = sender.ways.get_mut(&to) else { return };
         let arrives = self.network.carry(way, usize::from(!control), out, bytes);
         let epoch = sender.epoch;
-        let at = if control { arrives } else { self.peers[to].access.download(arrives, bytes) };
-        self.queue.plan(at, Event::Arrive { to, from, epoch, packet });
+        let event = match control {
+            true => Event::Arrive { to, from, epoch, packet },
+            false => Event::Reach { to, from, epoch, packet, bytes: bytes as u32 },
+        };
+        self.queue.plan(arrives, event);
     }
 
     fn fetch(&mut self, peer: usize, sequence: Sequence, pieces: PieceSet) {
@@ -216,7 +219,8 @@ impl World {
             true => chunk.meta.size.into(),
             false => pieces.iter().map(|piece| u64::from(chunk.meta.piece_size(piece))).sum(),
         };
-        let at = self.peers[peer].access.download(there + took, bytes);
+        // A fetch has its line for itself but for what is on it now.
+        let at = self.peers[peer].access.download(self.now, bytes).max(there) + took;
         self.queue.plan(at, Event::Fetched { peer, sequence, pieces, ok: true });
     }
 

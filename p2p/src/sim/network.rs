@@ -42,9 +42,10 @@ impl Access {
         self.queue = queue;
     }
 
-    /// Takes a message off the line; tells when it is in.
-    pub(super) fn download(&mut self, arrives: u64, bytes: u64) -> u64 {
-        self.down_free = self.down_free.max(arrives) + bytes * 8 * 1000 / self.down_kbps;
+    /// Takes a message off the line that has begun to arrive; tells when it is in. Only for now, never ahead of time: what
+    /// comes from a slow sender much later must not hold up what others send until then.
+    pub(super) fn download(&mut self, now: u64, bytes: u64) -> u64 {
+        self.down_free = self.down_free.max(now) + bytes * 8 * 1000 / self.down_kbps;
         self.down_free
     }
 }

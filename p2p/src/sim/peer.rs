@@ -170,7 +170,8 @@ impl Clock {
         if self.drift_ppm == 0 {
             return since;
         }
-        let mut global = (since as i128 * 1_000_000 / (1_000_000 + i128::from(self.drift_ppm))) as u64;
+        let near = (since as i128 * 1_000_000 / (1_000_000 + i128::from(self.drift_ppm))) as u64;
+        let mut global = near.saturating_sub(2);
         while self.local(global) < local {
             global += 1;
         }

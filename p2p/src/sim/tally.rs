@@ -2,7 +2,7 @@
 
 use super::ideal::Ideal;
 use super::meter::{Histogram, offload};
-use super::peer::State;
+use super::peer::{Character, Peer, State};
 use super::report::{Outcome, Report};
 use super::world::{World, wall_clock};
 use crate::mesh::{ChunkMeta, Output, Stats, copies_for};
@@ -72,7 +72,9 @@ impl World {
             [total.bytes_from_viewers, total.bytes_from_publisher, total.bytes_from_server, total.bytes_from_origin];
         let media: u64 = from.iter().sum();
         let ratio = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
-        let here: Vec<u64> = self.peers[2..].iter().filter(|peer| peer.is_here()).map(|peer| peer.up_kbps).collect();
+        // What nobody means to give does not count.
+        let uplink = |peer: &Peer| if peer.character == Character::Honest { peer.up_kbps } else { 0 };
+        let here: Vec<u64> = self.peers[2..].iter().filter(|peer| peer.is_here()).map(uplink).collect();
         let hops: u64 = depths.iter().enumerate().map(|(depth, count)| depth as u64 * count).sum();
         let chunks = total.chunks_complete + self.late;
         let (offload_ramp, offload_after) = self.crowd_offload();

@@ -39,6 +39,14 @@ pub(super) enum Event {
         epoch: u32,
         packet: Packet,
     },
+    /// A message begins to come in.
+    Reach {
+        to: usize,
+        from: usize,
+        epoch: u32,
+        packet: Packet,
+        bytes: u32,
+    },
     Timer(usize),
     Play(usize),
     Fetched {
@@ -268,6 +276,10 @@ impl World {
                 }
             }
             Event::Arrive { to, from, epoch, packet } => self.arrive(to, from, epoch, packet),
+            Event::Reach { to, from, epoch, packet, bytes } => {
+                let at = self.peers[to].access.download(at, bytes.into());
+                self.queue.plan(at, Event::Arrive { to, from, epoch, packet });
+            }
             Event::Timer(peer) => {
                 if self.peers[peer].timer.take_if(|timer| *timer == at).is_some() {
                     self.input(peer, Input::Timeout);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use runnel_p2p::mesh::{ChunkMeta, Config, Input, Mesh, NeighbourId, NeighbourInfo, Output, Source};
-use runnel_p2p::wire::{Control, PieceSet, Role, Sequence, Status};
+use runnel_p2p::wire::{Control, Role, Sequence, Status};
 
 pub(crate) const PUBLISHER: NeighbourId = NeighbourId(1);
 pub(crate) const A: NeighbourId = NeighbourId(2);

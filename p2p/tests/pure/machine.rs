@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use runnel_p2p::mesh::{ChunkMeta, DropReason, Input, NeighbourId, Output, Source};
+use runnel_p2p::mesh::{ChunkMeta, Config, DropReason, Input, Mesh, NeighbourId, NeighbourInfo, Output, Source};
 use runnel_p2p::wire::{Control, HaveEntry, PieceSet, Role, Sequence};
 
-use crate::bench::{A, B, Bench, PUBLISHER, info, meta, millis, sends_piece, start, subscribes, viewer};
+use crate::bench::{A, B, Bench, PUBLISHER, meta, millis, sends_piece, start, subscribes, viewer};
 use crate::hostile::controls;
 
 #[test]
