@@ -161,7 +161,7 @@ pub struct Outage {
 impl Outage {
     /// In virtual microseconds; `None` if it never happens.
     pub(super) fn span(&self) -> Option<(u64, u64)> {
-        (self.for_s > 0.0).then(|| ((self.at_s * 1e6) as u64, ((self.at_s + self.for_s) * 1e6) as u64))
+        (self.for_s > 0.0).then_some(((self.at_s * 1e6) as u64, ((self.at_s + self.for_s) * 1e6) as u64))
     }
 }
 
