@@ -9,6 +9,7 @@ use futures::channel::mpsc;
 use libp2p::{
     Multiaddr, PeerId,
     core::{Endpoint, transport::PortUse},
+    multiaddr::Protocol,
     swarm::{ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandlerInEvent, THandlerOutEvent, ToSwarm},
 };
 
@@ -61,10 +62,12 @@ impl NetworkBehaviour for Links {
         peer: PeerId,
         address: &Multiaddr,
         role_override: Endpoint,
-        _: PortUse,
+        port_use: PortUse,
     ) -> Result<LinkHandler, ConnectionDenied> {
-        // Both sides dial while punching a hole; the overridden role still tells them apart.
-        Ok(self.handler(connection, peer, address, role_override.is_dialer()))
+        // Both sides dial while punching a hole; the overridden role tells them apart, but not over QUIC from the port that
+        // is listened on: there libp2p dials in earnest all the same, and both would take themselves for the one dialed.
+        let in_earnest = port_use == PortUse::Reuse && address.iter().any(|part| part == Protocol::QuicV1);
+        Ok(self.handler(connection, peer, address, role_override.is_dialer() || in_earnest))
     }
 
     fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}

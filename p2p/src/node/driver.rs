@@ -88,6 +88,8 @@ pub(super) struct Driver {
     draining: HashMap<ConnectionId, Instant>,
     listeners: HashMap<ListenerId, Vec<Multiaddr>>,
     relay: bool,
+    /// How many connections to a peer are direct ones.
+    direct: HashMap<PeerId, u32>,
     /// Whose relay we use, and when it was last asked for a place.
     relay_server: Option<Candidate>,
     reserved: Option<Instant>,
@@ -141,6 +143,7 @@ impl Driver {
             listeners: HashMap::new(),
             relay: config.reach.relay,
             relay_server: None,
+            direct: HashMap::new(),
             reserved: None,
             serve: config.reach.serve,
             ends,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use libp2p::{Multiaddr, mdns, multiaddr::Protocol, ping, swarm::SwarmEvent};
+use libp2p::{Multiaddr, PeerId, mdns, multiaddr::Protocol, ping, swarm::SwarmEvent};
 
 use super::{Driver, clock};
 use crate::{
@@ -46,12 +46,25 @@ impl Driver {
                 self.event(NodeEvent::Listening(address));
             }
             SwarmEvent::ExternalAddrExpired { .. } => self.addresses_changed(),
-            SwarmEvent::ConnectionEstablished { peer_id, .. } => self.book.connected(&peer_id),
-            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, .. } => {
+            SwarmEvent::ConnectionEstablished { peer_id, endpoint, .. } => {
+                self.book.connected(&peer_id);
+                if !endpoint.is_relayed() {
+                    *self.direct.entry(peer_id).or_default() += 1;
+                }
+            }
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, endpoint, .. } => {
                 self.draining.remove(&connection_id);
                 self.links.remove(&connection_id);
+                if !endpoint.is_relayed()
+                    && let Some(direct) = self.direct.get_mut(&peer_id)
+                {
+                    *direct = direct.saturating_sub(1);
+                }
                 if num_established == 0 {
+                    self.direct.remove(&peer_id);
                     self.book.lost(now, &peer_id);
+                } else {
+                    self.part_if_only_relayed(peer_id);
                 }
                 self.core.handle(now, Input::Closed { connection: connection_id });
             }
@@ -71,8 +84,20 @@ impl Driver {
             }
             SwarmEvent::Behaviour(BehaviourEvent::Dcutr(event)) => {
                 tracing::debug!(peer = %event.remote_peer_id, ok = event.result.is_ok(), "hole punching ended");
+                if event.result.is_err() {
+                    self.part_if_only_relayed(event.remote_peer_id);
+                }
             }
             _ => {}
+        }
+    }
+
+    /// Ends what is left of a peer that is reached over a relay only: holes are punched when such a connection begins, so
+    /// only a new one, after a pause, brings another try.
+    fn part_if_only_relayed(&mut self, peer: PeerId) {
+        if self.direct.get(&peer).is_none_or(|direct| *direct == 0) {
+            // Already gone is fine.
+            let _ = self.swarm.disconnect_peer_id(peer);
         }
     }
 
