@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -23,6 +24,13 @@ pub fn binary(name: &str) -> Result<PathBuf> {
         bail!("{} is not there; build it first: cargo build --workspace --bins", path.display());
     }
     Ok(path)
+}
+
+/// Lets one test of a program at a time go on, until the value is dropped: several broadcasts at once would measure the
+/// machine.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static STAGE: Mutex<()> = Mutex::new(());
+    STAGE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A child process that is killed and reaped when the value is dropped.

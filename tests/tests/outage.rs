@@ -4,13 +4,12 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use runnel_tests::demo::isolate;
 use runnel_tests::display::VirtualDisplay;
-use runnel_tests::process::{Process, binary};
+use runnel_tests::process::{Process, alone, binary};
 use runnel_tests::tools;
 
 /// Pictures a second of the broadcast.
@@ -135,13 +134,6 @@ fn await_line(process: &Process, wanted: impl Fn(&str) -> bool) -> Result<String
         }
         said.push(line);
     }
-}
-
-/// One broadcast at a time: two at once would measure the machine.
-static STAGE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    STAGE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[test]

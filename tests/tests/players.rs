@@ -1,22 +1,14 @@
 //! What our server serves plays in programs that are not ours: ffmpeg, mpv, and Chromium with hls.js.
 
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use runnel_tests::demo::Demo;
-use runnel_tests::process::run;
+use runnel_tests::process::{alone, run};
 use runnel_tests::{browser, tools};
 
 const LIMIT: Duration = Duration::from_secs(90);
-
-/// One demo at a time: three at once would measure the machine.
-static STAGE: Mutex<()> = Mutex::new(());
-
-fn stage() -> MutexGuard<'static, ()> {
-    STAGE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A demo that lasts longer than the player needs.
 fn demo() -> Result<Demo> {
@@ -29,7 +21,7 @@ fn ffmpeg_plays_the_servers_stream() -> Result<()> {
         tools::skip("ffmpeg", "it is not installed");
         return Ok(());
     };
-    let _stage = stage();
+    let _alone = alone();
     let demo = demo()?;
     let (status, _, log) = run(
         Command::new(ffmpeg)
@@ -55,7 +47,7 @@ fn mpv_plays_the_servers_stream() -> Result<()> {
         tools::skip("mpv", "it is not installed");
         return Ok(());
     };
-    let _stage = stage();
+    let _alone = alone();
     let demo = demo()?;
     let (status, out, log) = run(
         Command::new(mpv)
@@ -76,7 +68,7 @@ fn chromium_plays_the_servers_stream_with_low_delay() -> Result<()> {
         tools::skip("Chromium", "it is not installed");
         return Ok(());
     };
-    let _stage = stage();
+    let _alone = alone();
     let demo = demo()?;
     let report = browser::play(&chromium, demo.playlist(), 5, LIMIT)?;
     assert!(report.errors.is_empty(), "{report:?}");
