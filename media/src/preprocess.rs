@@ -11,6 +11,7 @@ pub mod level;
 pub mod limiter;
 pub mod pacing;
 pub mod scale;
+mod suppress;
 pub mod watermark;
 
 use crate::format::{ColorSpace, Range, Size, Timestamp};

@@ -69,7 +69,7 @@ impl Publisher {
         let grants = config.grants.clone();
         let capture_config = CaptureConfig { size: config.size, fps: config.fps, clock, grants };
         let capture = capture::open(&config.source, &config.audio, capture_config.clone())?;
-        let shared = Shared::new(clock, rung, config.audio_chain.gain_db, config.audio_chain.muted);
+        let shared = Shared::new(clock, rung, config.audio_chain);
         let shared = Arc::new(shared);
         let (out, messages) = sync_channel(MESSAGES);
         let (pictures_in, pictures) = queue::queue(PICTURES);
@@ -218,6 +218,11 @@ impl Publisher {
     /// Silences the sound or lets it be heard again.
     pub fn set_muted(&self, muted: bool) {
         self.shared.muted.store(muted, Ordering::Relaxed);
+    }
+
+    /// Takes noise out of the sound or lets it be, without a click; heard from the next block on.
+    pub fn set_denoise(&self, denoise: bool) {
+        self.shared.denoise.store(denoise, Ordering::Relaxed);
     }
 
     /// Changes to another source; the old one goes on until the new one is open.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::format::{SAMPLE_RATE, WallClock};
 use crate::frame::AudioFrame;
-use crate::preprocess::denoise::{self, Denoiser};
 use crate::preprocess::level::{Level, LevelMeter};
 use crate::preprocess::limiter::{self, Limiter};
+use crate::preprocess::suppress::Suppressor;
 
 /// What sound is turned into.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -30,7 +30,7 @@ impl Default for AudioChain {
 /// Turns captured sound into what is encoded: noise suppression, gain, limiter, in this order; then the level is measured.
 pub struct AudioProcessor {
     chain: AudioChain,
-    denoiser: Option<Box<Denoiser>>,
+    suppressor: Suppressor,
     limiter: Option<Limiter>,
     /// The gain of the last sample; it glides to the wanted one.
     gain: f32,
@@ -44,7 +44,7 @@ impl AudioProcessor {
     /// A processor without history.
     pub fn new(chain: AudioChain) -> Self {
         Self {
-            denoiser: chain.denoise.then(Box::default),
+            suppressor: Suppressor::new(chain.denoise),
             limiter: chain.limiter.then(Limiter::new),
             gain: wanted_gain(&chain),
             meter: LevelMeter::new(),
@@ -67,11 +67,16 @@ impl AudioProcessor {
         self.chain.muted = muted;
     }
 
+    /// Takes noise out from now on or lets it be, without a click or a jump in time.
+    pub fn set_denoise(&mut self, denoise: bool) {
+        self.chain.denoise = denoise;
+        self.suppressor.set(denoise);
+    }
+
     /// By how much what comes out is later than what goes in; the times of frames are corrected by it.
     pub fn latency(&self) -> Duration {
-        let denoise = if self.denoiser.is_some() { denoise::BLOCK_FRAMES } else { 0 };
         let limit = if self.limiter.is_some() { limiter::LOOK_AHEAD_FRAMES } else { 0 };
-        Duration::from_micros((denoise + limit) as u64 * 1_000_000 / u64::from(SAMPLE_RATE))
+        duration(self.suppressor.latency_frames() + limit)
     }
 
     /// The level of what comes out.
@@ -79,20 +84,19 @@ impl AudioProcessor {
         self.meter.level()
     }
 
-    /// Works on a frame in place.
+    /// Works on a frame in place; it is shorter or empty where noise suppression has just begun, and longer where it ends.
     pub fn process(&mut self, frame: &mut AudioFrame) {
-        if let Some(denoiser) = &mut self.denoiser {
-            denoiser.process(&mut frame.samples);
-        }
+        let latency = self.latency();
+        let held = duration(self.suppressor.process(&mut frame.samples));
         self.apply_gain(&mut frame.samples);
         if let Some(limiter) = &mut self.limiter {
             limiter.process(&mut frame.samples);
         }
         self.meter.push(&frame.samples);
-        let latency = self.latency();
-        frame.timestamp = frame.timestamp.saturating_sub(latency);
-        let micros = i64::try_from(latency.as_micros()).unwrap_or(0);
-        frame.captured = WallClock::from_micros(frame.captured.as_micros().saturating_sub(micros));
+        frame.timestamp = frame.timestamp.saturating_add(held).saturating_sub(latency);
+        let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(0);
+        let captured = frame.captured.as_micros().saturating_add(micros(held)).saturating_sub(micros(latency));
+        frame.captured = WallClock::from_micros(captured);
     }
 
     fn apply_gain(&mut self, samples: &mut [f32]) {
@@ -110,6 +114,10 @@ impl AudioProcessor {
             pair.iter_mut().for_each(|sample| *sample *= self.gain);
         }
     }
+}
+
+fn duration(frames: usize) -> Duration {
+    Duration::from_micros(frames as u64 * 1_000_000 / u64::from(SAMPLE_RATE))
 }
 
 fn wanted_gain(chain: &AudioChain) -> f32 {
@@ -179,7 +187,49 @@ mod tests {
             assert!((onsets[0].as_micros() - 1_000_000).abs() <= tolerance, "{chain:?}: {onsets:?}");
         }
         let denoising = AudioProcessor::new(AudioChain { denoise: true, ..AudioChain::default() });
-        assert_eq!(denoising.latency(), Duration::from_millis(15));
+        assert_eq!(denoising.latency(), Duration::from_millis(25));
+    }
+
+    #[test]
+    fn noise_suppression_is_switched_without_a_click_a_gap_or_a_jump_in_time() {
+        let block = 441;
+        // A voice's lowest tone: smooth, so that a click is steeper than anything in it.
+        let tone = |at: usize| 0.25 * (at as f32 * 200.0 * std::f32::consts::TAU / 48_000.0).sin();
+        for limiter in [false, true] {
+            let mut processor = AudioProcessor::new(AudioChain { limiter, ..plain() });
+            let (mut heard, mut next, mut start) = (Vec::new(), None, None);
+            for index in 0..400 {
+                match index {
+                    100 | 300 => processor.set_denoise(true),
+                    // Changed one's mind in the middle of the fade.
+                    101 | 200 | 301 => processor.set_denoise(false),
+                    102 => processor.set_denoise(true),
+                    _ => {}
+                }
+                let at = index * block;
+                let samples = (at..at + block).flat_map(|at| [tone(at), tone(at)]).collect();
+                let micros = (at * 1_000_000 / 48_000) as i64;
+                let (timestamp, captured) = (Timestamp::from_micros(micros), WallClock::from_micros(micros));
+                let mut out = AudioFrame { timestamp, captured, samples };
+                processor.process(&mut out);
+                if out.samples.is_empty() {
+                    continue;
+                }
+                start.get_or_insert(out.timestamp.as_micros());
+                let came = out.timestamp.as_micros();
+                assert!((came - next.unwrap_or(came)).abs() <= 50, "block {index} begins at {came}, not {next:?}");
+                assert_eq!(out.captured.as_micros(), came);
+                heard.extend(out.samples.iter().step_by(2).copied());
+                next = start.map(|start| start + (heard.len() * 1_000_000 / 48_000) as i64);
+            }
+            // What comes out is heard at the time when it was captured: nothing is lost or repeated.
+            let lost = start.map_or(0, |start| (-start * 48 / 1_000) as usize);
+            assert_eq!(heard.len(), 400 * block);
+            let same = |from: usize, to: usize| (from..to).all(|at| (heard[at + lost] - tone(at)).abs() < 0.002);
+            assert!(same(0, 99 * block) && same(210 * block, 299 * block) && same(310 * block, 399 * block));
+            let steepest = heard.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
+            assert!(steepest < 0.02, "{steepest} between two samples is a click");
+        }
     }
 
     #[test]

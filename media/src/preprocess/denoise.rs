@@ -4,12 +4,15 @@ use nnnoiseless::DenoiseState;
 
 use crate::format::CHANNELS;
 
-/// Frames that RNNoise works on at once, and by which what comes out is late.
-pub(crate) const BLOCK_FRAMES: usize = DenoiseState::FRAME_SIZE;
+/// Frames that RNNoise works on at once.
+const BLOCK_FRAMES: usize = DenoiseState::FRAME_SIZE;
+/// By so many frames what comes out is late: a block is filled while the one before it is read, and RNNoise itself gives
+/// back the block before the one that it gets, since its windows overlap by half.
+pub(crate) const LATENCY_FRAMES: usize = 2 * BLOCK_FRAMES;
 /// RNNoise wants samples as large as 16-bit integers.
 const SCALE: f32 = 32_768.0;
 
-/// Noise suppression for both sides; what comes out is what went in `BLOCK_FRAMES` before.
+/// Noise suppression for both sides; what comes out is what went in `LATENCY_FRAMES` before.
 pub struct Denoiser {
     sides: [Side; CHANNELS],
 }
@@ -97,6 +100,20 @@ mod tests {
             let less = 10.0 * (before / energy(&side).max(1e-12)).log10();
             assert!(less > 5.0, "only {less:.1} dB less noise");
         }
+    }
+
+    #[test]
+    fn what_comes_out_is_late_by_what_is_said() {
+        let mut seed = 3;
+        let heard: Vec<f32> = std::iter::repeat_with(|| 0.05 * noise(&mut seed)).take(48_000).collect();
+        let mut samples: Vec<f32> = heard.iter().flat_map(|sample| [*sample, *sample]).collect();
+        Denoiser::new().process(&mut samples);
+        let out: Vec<f32> = samples.iter().step_by(2).copied().collect();
+        // Where the two are most alike; the first half second is left out, while the network learns the noise.
+        let alike =
+            |lag: usize| -> f64 { (24_000..48_000).map(|at| f64::from(out[at]) * f64::from(heard[at - lag])).sum() };
+        let lag = (0..2_400).max_by(|one, other| alike(*one).total_cmp(&alike(*other)));
+        assert_eq!(lag, Some(LATENCY_FRAMES));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::capture::{CaptureClock, CaptureEvent, CaptureHandle, queue};
 use crate::encode::probe::{ProbeTable, Rung};
 use crate::format::Timestamp;
 use crate::frame::{AudioFrame, EncodedFrame, VideoFrame};
+use crate::preprocess::AudioChain;
 use crate::preprocess::level::Level;
 use crate::slot;
 
@@ -94,13 +95,14 @@ pub(crate) struct Shared {
     pub(crate) handle: Mutex<Option<CaptureHandle>>,
     pub(crate) gain_db: Mutex<f32>,
     pub(crate) muted: AtomicBool,
+    pub(crate) denoise: AtomicBool,
     pub(crate) preview: Mutex<Option<slot::Sender<VideoFrame>>>,
     stop: AtomicBool,
     end: Mutex<Option<EndReason>>,
 }
 
 impl Shared {
-    pub(crate) fn new(clock: CaptureClock, rung: Rung, gain_db: f32, muted: bool) -> Self {
+    pub(crate) fn new(clock: CaptureClock, rung: Rung, sound: AudioChain) -> Self {
         Self {
             clock,
             counters: Counters::default(),
@@ -116,8 +118,9 @@ impl Shared {
             new_video: Mutex::new(None),
             new_audio: Mutex::new(None),
             handle: Mutex::new(None),
-            gain_db: Mutex::new(gain_db),
-            muted: AtomicBool::new(muted),
+            gain_db: Mutex::new(sound.gain_db),
+            muted: AtomicBool::new(sound.muted),
+            denoise: AtomicBool::new(sound.denoise),
             preview: Mutex::new(None),
             stop: AtomicBool::new(false),
             end: Mutex::new(None),

@@ -41,6 +41,7 @@ impl SoundThread {
             };
             self.processor.set_gain_db(*self.shared.gain_db.lock());
             self.processor.set_muted(self.shared.muted.load(Ordering::Relaxed));
+            self.processor.set_denoise(self.shared.denoise.load(Ordering::Relaxed));
             self.processor.process(&mut block);
             *self.shared.level.lock() = self.processor.level();
             let lost = put_out.since(self.blocks.dropped());
@@ -48,6 +49,10 @@ impl SoundThread {
                 continue;
             }
             count(&self.shared.counters.dropped_sound, lost + gaps.since(self.encoder.gaps()));
+            // Noise suppression holds a moment back when it is switched on.
+            if block.samples.is_empty() {
+                continue;
+            }
             if let Err(error) = self.encoder.push(&block) {
                 count(&self.shared.counters.dropped_sound, 1);
                 if !std::mem::replace(&mut failing, true) {

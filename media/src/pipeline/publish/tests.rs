@@ -13,6 +13,7 @@ use crate::format::{ColorSpace, Size};
 use crate::frame::{EncodedFrame, TrackKind};
 use crate::package::demux::{Tracks, parse_chunk, parse_init};
 use crate::package::{InitSegment, MediaChunk, fixtures};
+use crate::preprocess::AudioChain;
 use crate::testing::Strip;
 
 /// Nothing takes longer; a test that waits for so long has failed.
@@ -202,7 +203,7 @@ impl VideoEncoder for Puppet {
 /// Runs the encoder thread on `count` pictures 33 ms apart, one after another, with puppets that fail after so many.
 fn with_puppets(count: u32, fails_after: usize) -> (Vec<Message>, Vec<(String, i64)>, Arc<Shared>) {
     let rung = Rung { size: size(), fps: 30, bitrate_kbps: 300 };
-    let shared = Arc::new(Shared::new(CaptureClock::start(), rung, 0.0, false));
+    let shared = Arc::new(Shared::new(CaptureClock::start(), rung, AudioChain::default()));
     let (out, messages) = sync_channel(4096);
     let (pictures_in, pictures) = queue::queue(3);
     let keyframes = Arc::new(Mutex::new(Vec::new()));
