@@ -74,7 +74,7 @@ pub(crate) fn build(
 ) -> Result<(Swarm<Behaviour>, mpsc::Receiver<Incoming>), BuildError> {
     let peer = keypair.public().to_peer_id();
     let (transport, relay_client) = transport::build(keypair, reach.relay)?;
-    let (links, incoming) = links::Links::new();
+    let (links, incoming) = links::Links::new(reach.near_only);
 
     // Listeners hide no address from those they serve, but an observed address of a viewer is told to nobody else.
     let identify = identify::Config::new("/runnel/1".to_owned(), keypair.public())

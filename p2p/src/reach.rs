@@ -21,12 +21,14 @@ pub struct ReachConfig {
     pub dcutr: bool,
     /// Be the relay and the reachability prober of others; for servers.
     pub serve: bool,
+    /// Stay on the local network: what lies beyond it is not dialed, not let in, and told none of our addresses.
+    pub near_only: bool,
 }
 
 impl ReachConfig {
     /// Nothing at all: for loopback, tests and people who want to be alone.
     pub fn off() -> Self {
-        Self { mdns: false, upnp: false, autonat: false, relay: false, dcutr: false, serve: false }
+        Self { mdns: false, upnp: false, autonat: false, relay: false, dcutr: false, serve: false, near_only: false }
     }
 
     /// What a server with a public address needs.
@@ -36,13 +38,13 @@ impl ReachConfig {
 
     /// Only the local network.
     pub fn lan() -> Self {
-        Self { mdns: true, ..Self::off() }
+        Self { mdns: true, near_only: true, ..Self::off() }
     }
 }
 
 impl Default for ReachConfig {
     /// All that helps a viewer behind a router; not multicast DNS, which tells the local network what one watches.
     fn default() -> Self {
-        Self { mdns: false, upnp: true, autonat: true, relay: true, dcutr: true, serve: false }
+        Self { mdns: false, upnp: true, autonat: true, relay: true, dcutr: true, serve: false, near_only: false }
     }
 }

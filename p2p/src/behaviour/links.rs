@@ -13,8 +13,10 @@ use libp2p::{
     swarm::{ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandlerInEvent, THandlerOutEvent, ToSwarm},
 };
 
+use thiserror::Error;
+
 use super::{handler::LinkHandler, link::Incoming};
-use crate::reach::address::is_relayed;
+use crate::reach::address::{is_near, is_relayed};
 
 /// How many things connections may have to say before they wait; each connection has one more place of its own.
 const INCOMING: usize = 64;
@@ -23,12 +25,25 @@ const INCOMING: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Links {
     incoming: mpsc::Sender<Incoming>,
+    near_only: bool,
 }
 
+/// Why a connection beyond the local network is neither made nor taken.
+#[derive(Debug, Error)]
+#[error("{0} is not on the local network")]
+struct TooFar(Multiaddr);
+
 impl Links {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Incoming>) {
+    pub(crate) fn new(near_only: bool) -> (Self, mpsc::Receiver<Incoming>) {
         let (incoming, receiver) = mpsc::channel(INCOMING);
-        (Self { incoming }, receiver)
+        (Self { incoming, near_only }, receiver)
+    }
+
+    fn check(&self, address: &Multiaddr) -> Result<(), ConnectionDenied> {
+        if self.near_only && !is_near(address) {
+            return Err(ConnectionDenied::new(TooFar(address.clone())));
+        }
+        Ok(())
     }
 
     fn handler(&self, connection: ConnectionId, peer: PeerId, address: &Multiaddr, dialer: bool) -> LinkHandler {
@@ -44,6 +59,27 @@ impl Links {
 impl NetworkBehaviour for Links {
     type ConnectionHandler = LinkHandler;
     type ToSwarm = Infallible;
+
+    fn handle_pending_inbound_connection(
+        &mut self,
+        _: ConnectionId,
+        local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<(), ConnectionDenied> {
+        // Of a relayed inbound connection only the local address says that it is one.
+        self.check(if is_relayed(local) { local } else { remote })
+    }
+
+    fn handle_pending_outbound_connection(
+        &mut self,
+        _: ConnectionId,
+        _: Option<PeerId>,
+        addresses: &[Multiaddr],
+        _: Endpoint,
+    ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
+        addresses.iter().try_for_each(|address| self.check(address))?;
+        Ok(Vec::new())
+    }
 
     fn handle_established_inbound_connection(
         &mut self,
@@ -78,5 +114,28 @@ impl NetworkBehaviour for Links {
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Infallible, THandlerInEvent<Self>>> {
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stays_near_neither_dials_nor_lets_in_what_is_far() {
+        let (near, far): (Multiaddr, Multiaddr) =
+            ("/ip4/192.168.1.4/tcp/1".parse().unwrap(), "/ip4/8.8.8.8/tcp/1".parse().unwrap());
+        let id = ConnectionId::new_unchecked(1);
+        for (near_only, allowed) in [(false, true), (true, false)] {
+            let (mut links, _incoming) = Links::new(near_only);
+            let mut in_out = |address: &Multiaddr| {
+                let inbound = links.handle_pending_inbound_connection(id, &near, address).is_ok();
+                let outbound =
+                    links.handle_pending_outbound_connection(id, None, std::slice::from_ref(address), Endpoint::Dialer);
+                (inbound, outbound.is_ok())
+            };
+            assert_eq!(in_out(&near), (true, true));
+            assert_eq!(in_out(&far), (allowed, allowed));
+        }
     }
 }

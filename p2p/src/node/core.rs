@@ -218,6 +218,7 @@ impl Core {
             kind: n.role,
             address: n.address.to_string(),
             outbound: n.dialed,
+            punched: false,
             rtt_ms: n.rtt.map(|rtt| rtt.as_secs_f64() * 1e3),
             bytes_in: n.bytes_in,
             bytes_out: n.bytes_out,

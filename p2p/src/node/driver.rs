@@ -2,6 +2,7 @@
 
 mod network;
 mod tasks;
+mod ways;
 
 use std::{
     collections::HashMap,
@@ -20,7 +21,7 @@ use libp2p::{
 };
 use tokio::sync::{mpsc, watch};
 
-use self::tasks::Tasks;
+use self::{tasks::Tasks, ways::Ways};
 use super::{
     Candidate, NodeConfig, NodeError, NodeEvent, NodeStats,
     core::{Core, Input, Output, WallClock},
@@ -90,10 +91,12 @@ pub(super) struct Driver {
     relay: bool,
     /// How many connections to a peer are direct ones.
     direct: HashMap<PeerId, u32>,
+    ways: Ways,
     /// Whose relay we use, and when it was last asked for a place.
     relay_server: Option<Candidate>,
     reserved: Option<Instant>,
     serve: bool,
+    near_only: bool,
     ends: Ends,
     max_neighbours: usize,
     wanted: usize,
@@ -137,13 +140,15 @@ impl Driver {
             incoming,
             tasks,
             core,
-            book: Book::new(peer, seed),
+            book: Book::new(peer, seed).near_only(config.reach.near_only),
+            near_only: config.reach.near_only,
             links: HashMap::new(),
             draining: HashMap::new(),
             listeners: HashMap::new(),
             relay: config.reach.relay,
             relay_server: None,
             direct: HashMap::new(),
+            ways: Ways::default(),
             reserved: None,
             serve: config.reach.serve,
             ends,
@@ -188,8 +193,8 @@ impl Driver {
     }
 
     async fn end(self) {
-        let Self { swarm, incoming, tasks, core, links, ends, events_dropped, book, .. } = self;
-        let stats = with_drops(core.stats(), events_dropped, book.dropped);
+        let stats = self.stats();
+        let Self { swarm, incoming, tasks, links, ends, .. } = self;
         drop((swarm, incoming, links));
         tasks.end().await;
         ends.stats.send_replace(stats);
@@ -372,11 +377,14 @@ impl Driver {
     fn show(&mut self, now: Instant, force: bool) {
         if force || now.saturating_duration_since(self.last_stats) >= STATS {
             self.last_stats = now;
-            self.ends.stats.send_replace(with_drops(self.core.stats(), self.events_dropped, self.book.dropped));
+            self.ends.stats.send_replace(self.stats());
         }
     }
-}
 
-fn with_drops(stats: NodeStats, events_dropped: u64, candidates_dropped: u64) -> NodeStats {
-    NodeStats { events_dropped, candidates_dropped, ..stats }
+    fn stats(&self) -> NodeStats {
+        let (events_dropped, candidates_dropped) = (self.events_dropped, self.book.dropped);
+        let mut stats = NodeStats { events_dropped, candidates_dropped, ..self.core.stats() };
+        self.ways.tell(&mut stats);
+        stats
+    }
 }

@@ -46,6 +46,13 @@ pub struct NodeStats {
     pub events_dropped: u64,
     /// Candidates that were left out.
     pub candidates_dropped: u64,
+    /// Direct connections over QUIC that came about, whoever dialed.
+    pub connections_quic: u64,
+    /// Direct connections over TCP that came about, whoever dialed.
+    pub connections_tcp: u64,
+    /// Addresses beyond this machine that could not be reached over QUIC; many and never a connection mean that the network
+    /// blocks UDP.
+    pub quic_dials_failed: u64,
     /// Who we exchange with now.
     pub neighbours: Vec<NeighbourStats>,
 }
@@ -76,6 +83,9 @@ pub struct NeighbourStats {
     pub address: String,
     /// Whether we dialed it.
     pub outbound: bool,
+    /// Whether a hole was punched through routers to reach it.
+    #[serde(default)]
+    pub punched: bool,
     /// The round trip, once measured.
     pub rtt_ms: Option<f64>,
     /// Media bytes it gave us.

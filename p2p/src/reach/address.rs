@@ -50,6 +50,12 @@ fn ip_scope(ip: IpAddr) -> Scope {
     }
 }
 
+/// Whether an address leads no further than the local network; a carrier's own network is full of strangers.
+pub fn is_near(address: &Multiaddr) -> bool {
+    let carrier = matches!(ip(address), Some(IpAddr::V4(v4)) if v4.octets()[0] == 100);
+    !is_relayed(address) && !carrier && matches!(scope(address), Some(Scope::Loopback | Scope::Private))
+}
+
 /// Whether an address leads through a relay.
 pub fn is_relayed(address: &Multiaddr) -> bool {
     address.iter().any(|p| p == Protocol::P2pCircuit)
@@ -103,6 +109,22 @@ mod tests {
         check("/ip4/224.0.0.1/udp/4001/quic-v1", Some(Scope::Public), false);
         check("/dns4/example.org/tcp/4001", None, false);
         check("/memory/7", None, false);
+    }
+
+    #[test]
+    fn near_is_what_one_shares_a_router_with() {
+        let near = |address: &str| is_near(&address.parse().unwrap());
+        for address in
+            ["/ip4/127.0.0.1/tcp/1", "/ip4/192.168.1.4/udp/1/quic-v1", "/ip6/fe80::1/tcp/1", "/ip6/fd00::1/tcp/1"]
+        {
+            assert!(near(address), "{address}");
+        }
+        let relayed = format!("/ip4/192.168.1.4/tcp/1/p2p/{}/p2p-circuit", libp2p::PeerId::random());
+        for address in
+            ["/ip4/8.8.8.8/tcp/1", "/ip4/100.64.3.4/tcp/1", "/ip6/2001:db8::1/tcp/1", "/dns4/x.y/tcp/1", &relayed]
+        {
+            assert!(!near(address), "{address}");
+        }
     }
 
     #[test]

@@ -47,13 +47,27 @@ pub(crate) struct Book {
     /// Peers never to be dialed again, oldest first.
     blocked: VecDeque<PeerId>,
     rng: ChaCha8Rng,
+    /// Whether only addresses on the local network are of use.
+    near_only: bool,
     /// Candidates that were left out because the book was full or they had no usable address.
     pub(crate) dropped: u64,
 }
 
 impl Book {
     pub(crate) fn new(own: PeerId, seed: u64) -> Self {
-        Self { own, peers: HashMap::new(), blocked: VecDeque::new(), rng: ChaCha8Rng::seed_from_u64(seed), dropped: 0 }
+        Self {
+            own,
+            peers: HashMap::new(),
+            blocked: VecDeque::new(),
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            near_only: false,
+            dropped: 0,
+        }
+    }
+
+    /// Leaves out every address beyond the local network, if so.
+    pub(crate) fn near_only(self, near_only: bool) -> Self {
+        Self { near_only, ..self }
     }
 
     /// Writes a candidate down, or what is new about a known one.
@@ -66,6 +80,7 @@ impl Book {
             .iter()
             .map(address::without_peer)
             .filter(address::is_dialable)
+            .filter(|address| !self.near_only || address::is_near(address))
             .take(MAX_ADDRESSES)
             .collect();
         if let Some(entry) = self.peers.get_mut(&candidate.peer) {

@@ -50,6 +50,7 @@ impl Driver {
                 self.book.connected(&peer_id);
                 if !endpoint.is_relayed() {
                     *self.direct.entry(peer_id).or_default() += 1;
+                    self.ways.connected(endpoint.get_remote_address());
                 }
             }
             SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, endpoint, .. } => {
@@ -62,6 +63,7 @@ impl Driver {
                 }
                 if num_established == 0 {
                     self.direct.remove(&peer_id);
+                    self.ways.lost(&peer_id);
                     self.book.lost(now, &peer_id);
                 } else {
                     self.part_if_only_relayed(peer_id);
@@ -70,6 +72,7 @@ impl Driver {
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
                 tracing::debug!(%peer, %error, "dial failed");
+                self.ways.failed(&error);
                 if !self.swarm.is_connected(&peer) {
                     self.book.lost(now, &peer);
                 }
@@ -84,7 +87,9 @@ impl Driver {
             }
             SwarmEvent::Behaviour(BehaviourEvent::Dcutr(event)) => {
                 tracing::debug!(peer = %event.remote_peer_id, ok = event.result.is_ok(), "hole punching ended");
-                if event.result.is_err() {
+                if event.result.is_ok() {
+                    self.ways.punched(event.remote_peer_id);
+                } else {
                     self.part_if_only_relayed(event.remote_peer_id);
                 }
             }
@@ -104,6 +109,7 @@ impl Driver {
     fn addresses_changed(&mut self) {
         let listening = self.listeners.values().flatten();
         let mut all: Vec<Multiaddr> = self.swarm.external_addresses().chain(listening).cloned().collect();
+        all.retain(|address| !self.near_only || address::is_near(address));
         all.sort_by_cached_key(|address| {
             (address::is_relayed(address), std::cmp::Reverse(address::scope(address)), address.to_string())
         });
