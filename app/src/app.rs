@@ -57,8 +57,10 @@ impl App {
         for _ in 0..MAX_EVENTS {
             match self.link.events.try_recv() {
                 Ok(event) => {
-                    if matches!(event, Event::WatchOpened(_)) {
-                        self.shell.open(Page::Watch);
+                    match &event {
+                        Event::WatchOpened(_) => self.shell.open(Page::Watch),
+                        Event::PathWanted(wish) => self.shell.ask_for_path(*wish),
+                        _ => {}
                     }
                     self.state.apply(now, event);
                 }

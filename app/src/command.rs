@@ -1,5 +1,7 @@
 //! What the screens ask for.
 
+use std::path::PathBuf;
+
 use crate::state::{ChannelId, CommunityId, SettingChange, SoundChoice, SourceChoice};
 
 /// One thing a person asked for.
@@ -101,6 +103,8 @@ pub enum Command {
     },
     /// Ask for a file by the system's dialog and take pictures and sound from it.
     ChooseFile,
+    /// The path that [`crate::state::Event::PathWanted`] asked for; `None` where the person left it.
+    TakePath(Option<PathBuf>),
     /// Gain of one's sound, in decibels.
     SetGain(f32),
     /// Mute or unmute one's sound.

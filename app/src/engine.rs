@@ -5,6 +5,7 @@
 
 mod chat;
 mod communities;
+mod files;
 mod outlet;
 mod preferences;
 mod problem;
@@ -23,7 +24,7 @@ use crate::command::Command;
 use crate::keys::Keys;
 use crate::paths::Paths;
 use crate::session::clock;
-use crate::settings::{Settings, SettingsFile};
+use crate::settings::{Loaded, Settings, SettingsFile};
 use crate::state::{CommunityId, Event, Notice, Problem};
 
 use communities::Communities;
@@ -47,6 +48,8 @@ enum News {
     Community(communities::News),
     /// About the studio.
     Studio(studio::News),
+    /// About a file that a person names.
+    File(files::Answer),
     /// An event that is passed on as it is.
     Pass(Event),
 }
@@ -58,8 +61,9 @@ type Tell = mpsc::Sender<News>;
 pub struct Engine(());
 
 impl Engine {
-    /// Starts it on a thread of its own, and gives the window its ends of the channels.
-    pub fn start(paths: Paths, settings: SettingsFile<Settings>, open: Option<Open>, context: egui::Context) -> Link {
+    /// Starts it on a thread of its own, and gives the window its ends of the channels; what was wrong with the settings is
+    /// told there.
+    pub fn start(paths: Paths, settings: Loaded<Settings>, open: Option<Open>, context: egui::Context) -> Link {
         let (commands, asked) = mpsc::channel(QUEUE);
         let (tell, events) = mpsc::channel(QUEUE);
         let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(move || context.request_repaint());
@@ -72,7 +76,9 @@ impl Engine {
                 .build();
             match runtime {
                 Ok(runtime) => {
-                    runtime.block_on(Core::new(paths, settings, outlet, wake).run(asked, open));
+                    let mut core = Core::new(paths, settings.file, outlet, wake);
+                    problem::settings(&settings.problems).into_iter().for_each(|problem| core.problem(problem));
+                    runtime.block_on(core.run(asked, open));
                     runtime.shutdown_timeout(Duration::from_secs(1));
                 }
                 Err(error) => tracing::error!(%error, "the engine's threads could not be started"),
@@ -99,6 +105,8 @@ struct Core {
     studio: Studio,
     wake: Arc<dyn Fn() + Send + Sync>,
     keys: Option<Arc<Keys>>,
+    /// What the path that is asked for in the window is wanted for.
+    wish: Option<files::Wish>,
     rooms: chat::Rooms,
 }
 
@@ -117,6 +125,7 @@ impl Core {
             news,
             wake,
             keys: None,
+            wish: None,
             rooms: chat::Rooms::new(),
         }
     }
@@ -176,6 +185,7 @@ impl Core {
         match news {
             News::Community(news) => self.take_community(news).await,
             News::Studio(news) => self.take_studio(news).await,
+            News::File(answer) => self.take_file(answer),
             News::Pass(event) => self.outlet.emit(event),
         }
     }
@@ -212,15 +222,16 @@ impl Core {
             Command::OpenPreview => self.open_preview(),
             Command::ClosePreview => self.close_preview(),
             Command::SetSource { source, sound } => self.set_source(source, sound),
-            Command::ChooseFile => self.choose_file(),
+            Command::ChooseFile => self.want_file(files::Wish::Source),
+            Command::TakePath(path) => self.take_path(path),
             Command::SetGain(decibels) => self.set_gain(decibels),
             Command::MuteSound(muted) => self.studio.set_muted(muted),
             Command::GoLive { community, title } => self.go_live(community, title),
             Command::SetTitle(title) => self.studio.set_title(title),
             Command::EndBroadcast => self.end_broadcast(),
             Command::Change(change) => self.change(change),
-            Command::ExportKeys { passphrase } => self.export_keys(passphrase),
-            Command::ImportKeys { passphrase } => self.import_keys(passphrase),
+            Command::ExportKeys { passphrase } => self.want_export(passphrase),
+            Command::ImportKeys { passphrase } => self.want_file(files::Wish::ImportKeys(passphrase)),
             Command::UnlockKeys { passphrase } => self.unlock_keys(passphrase),
             Command::RevokeKey => self.revoke_key(),
             // The app does it itself; and quitting ends the loop.

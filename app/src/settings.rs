@@ -6,10 +6,13 @@
 pub mod file;
 mod view;
 
+use std::collections::BTreeMap;
+
 use runnel_media::format::Size;
 use serde::{Deserialize, Serialize};
 
 use crate::paths::Paths;
+use crate::state::{DeviceChoice, Devices, SoundChoice};
 pub use crate::state::{Language, Role, TextScale, ThemeChoice};
 pub use file::{Loaded, SettingsFile, SettingsProblem};
 
@@ -36,9 +39,22 @@ pub struct Settings {
     pub barrage: Barrage,
     /// How one broadcasts.
     pub studio: Studio,
+    /// What devices are called.
+    pub devices: KnownDevices,
     /// Which communities were joined.
     pub communities: Communities,
 }
+
+/// What devices are called, so that one that is not there now can be named.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KnownDevices {
+    /// Names by the ids that [`Studio::audio`] and [`Playback::output`] hold; at most 32.
+    pub names: BTreeMap<String, String>,
+}
+
+/// Devices whose names are kept.
+const MOST_DEVICES: usize = 32;
 
 /// Looks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -247,6 +263,9 @@ impl file::Document for Settings {
         self.studio.fps = self.studio.fps.clamp(1, 120);
         self.studio.bitrate_kbps = self.studio.bitrate_kbps.clamp(50, 100_000);
         self.studio.gain_db = finite(self.studio.gain_db, 0.0).clamp(-60.0, 30.0);
+        while self.devices.names.len() > MOST_DEVICES {
+            self.devices.names.pop_first();
+        }
     }
 }
 
@@ -263,6 +282,25 @@ fn finite(value: f32, otherwise: f32) -> f32 {
 }
 
 impl Settings {
+    /// Notes what the chosen microphone and sound output are called, where they are there to be asked.
+    pub fn learn_names(&mut self, devices: &Devices) {
+        let microphone = match SoundChoice::from_spec(&self.studio.audio) {
+            SoundChoice::NamedMicrophone(wanted) => {
+                devices.microphone(&wanted).map(|found| (wanted.clone(), found.name.clone()))
+            }
+            _ => None,
+        };
+        let output = &self.playback.output;
+        let output = DeviceChoice::meant(&devices.outputs, output).map(|found| (output.clone(), found.name.clone()));
+        let names = &mut self.devices.names;
+        for (id, name) in microphone.into_iter().chain(output) {
+            if names.len() >= MOST_DEVICES && !names.contains_key(&id) {
+                names.pop_first();
+            }
+            names.insert(id, name);
+        }
+    }
+
     /// Reads the settings, or the defaults where there are none; what was wrong is in the answer.
     pub fn load(paths: &Paths) -> Loaded<Self> {
         SettingsFile::load(&paths.settings())

@@ -17,7 +17,7 @@ pub use self::settings::{
     Language, RenderSize, Role, SettingChange, SettingsView, Sharing, TextScale, ThemeChoice, UploadCap,
 };
 pub use self::studio::{
-    BroadcastSummary, DeviceChoice, Devices, Encoder, Health, Level, SoundChoice, SourceChoice, StudioPhase,
+    BroadcastSummary, DeviceChoice, Devices, Encoder, FileWish, Health, Level, SoundChoice, SourceChoice, StudioPhase,
     StudioState, StudioTelemetry,
 };
 pub use self::toast::{MAX_TOASTS, Notice, Severity, Toast, Toasts};
@@ -257,6 +257,8 @@ impl AppState {
             Event::Settings(settings) => self.settings = *settings,
             Event::Notice(notice) => self.toasts.push(now, notice),
             Event::Closed => self.closing = true,
+            // The window asks at once and keeps what is typed.
+            Event::PathWanted(_) => {}
         }
     }
 

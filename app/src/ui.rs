@@ -7,7 +7,9 @@ use runnel_media::format::WallClock;
 
 use crate::command::Command;
 use crate::i18n::{Locale, Words};
-use crate::state::{AppState, CommunityId, Language, SettingsView, TextScale, ThemeChoice};
+use crate::state::{
+    AppState, CommunityId, FileWish, Language, SettingsView, SoundChoice, SourceChoice, TextScale, ThemeChoice,
+};
 use crate::theme::{Theme, dress};
 use crate::widget::{Screen, Stills};
 
@@ -58,6 +60,8 @@ enum Go {
     Dialog(Dialog),
     /// A setting, by the Fluent key of its name.
     Setting(&'static str),
+    /// Nowhere: puts a text on the clipboard.
+    Copy(String),
 }
 
 /// What a screen works with during one pass.
@@ -170,6 +174,25 @@ impl Shell {
         self.dialog = Some(Dialog::CloseWhileLive);
     }
 
+    /// Asks for a file's path, since the system has no dialog for that.
+    pub fn ask_for_path(&mut self, wish: FileWish) {
+        self.dialog = Some(Dialog::Path { wish, path: String::new() });
+    }
+
+    /// A file that is dropped on the window: the path that is being asked for, or what is broadcast.
+    fn dropped(&mut self, ctx: &Context, state: &AppState, out: &mut Vec<Command>) {
+        let Some(file) = ctx.input(|input| input.raw.dropped_files.first().map(|file| file.path().to_owned())) else {
+            return;
+        };
+        match &mut self.dialog {
+            Some(Dialog::Path { path, .. }) => *path = file.display().to_string(),
+            None if self.page == Page::Studio && state.settings.welcomed => {
+                out.push(Command::SetSource { source: SourceChoice::File(file), sound: SoundChoice::Source });
+            }
+            _ => {}
+        }
+    }
+
     /// Says that everything is being ended, and takes no more orders.
     pub fn say_closing(&mut self) {
         self.closing = true;
@@ -179,6 +202,7 @@ impl Shell {
     pub fn show(&mut self, ui: &mut Ui, state: &AppState, clock: Clock) -> Vec<Command> {
         let theme = Theme::new(ui.visuals().dark_mode, state.settings.text_scale.factor());
         let (mut out, mut go) = (Vec::new(), Vec::new());
+        self.dropped(ui.ctx(), state, &mut out);
         self.stills.begin_pass();
         let mut cx = Cx {
             state,
@@ -243,6 +267,7 @@ impl Shell {
             match go {
                 Go::Page(page) => self.page = page,
                 Go::Dialog(dialog) => self.dialog = Some(dialog),
+                Go::Copy(text) => ui.ctx().copy_text(text),
                 Go::Setting(key) => {
                     self.page = Page::Settings;
                     self.settings.find(self.words.text(key));

@@ -2,6 +2,8 @@
 
 #[path = "ui_behaviour/devices.rs"]
 mod devices;
+#[path = "ui_behaviour/keys.rs"]
+mod keys;
 #[path = "../examples/window/sample.rs"]
 mod sample;
 

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use egui_kittest::kittest::Queryable;
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
-use runnel::state::{AppState, TextScale, ThemeChoice};
+use runnel::state::{AppState, FileWish, TextScale, ThemeChoice};
 use runnel::ui::{Clock, Page, Shell};
 use runnel::widget::Screen;
 use sample::Scene;
@@ -99,11 +99,7 @@ impl Look {
             harness.run_steps(2);
         }
         if self.scene == Scene::SettingsDevices {
-            let (search, word) = if self.chinese { ("搜索设置", "听") } else { ("Search settings", "hear") };
-            harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::K);
-            harness.run_steps(2);
-            harness.get_by_label(search).type_text(word);
-            harness.run_steps(3);
+            search(&mut harness, self.chinese, if self.chinese { "听" } else { "hear" });
         }
         if self.scene == Scene::WelcomeDevices {
             for _ in 0..3 {
@@ -112,12 +108,34 @@ impl Look {
             }
             harness.remove_cursor();
         }
+        match self.scene {
+            Scene::SettingsKeys => search(&mut harness, self.chinese, if self.chinese { "密钥" } else { "key" }),
+            Scene::ImportKeys => {
+                search(&mut harness, self.chinese, if self.chinese { "密钥" } else { "key" });
+                harness.get_by_label(if self.chinese { "导入…" } else { "Import…" }).click();
+                harness.run_steps(4);
+                harness.remove_cursor();
+            }
+            Scene::PathWanted => {
+                harness.state_mut().shell.ask_for_path(FileWish::Source);
+                harness.run_steps(4);
+            }
+            _ => {}
+        }
         if self.scene == Scene::WatchSwarm {
             harness.key_press_modifiers(egui::Modifiers::SHIFT, egui::Key::I);
             harness.run_steps(2);
         }
         harness
     }
+}
+
+/// Shows only the settings that a word finds.
+fn search(harness: &mut Harness<'static, Window>, chinese: bool, word: &str) {
+    harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::K);
+    harness.run_steps(2);
+    harness.get_by_label(if chinese { "搜索设置" } else { "Search settings" }).type_text(word);
+    harness.run_steps(3);
 }
 
 /// Lets a few messages come while the clock goes on.
@@ -208,6 +226,7 @@ const KEPT: &[Look] = &[
     usual(Scene::StudioIdle).small().light().chinese(),
     usual(Scene::StudioLive),
     usual(Scene::StudioLive).light().chinese(),
+    usual(Scene::StudioTrouble),
     usual(Scene::StudioTrouble).small(),
     usual(Scene::StudioTrouble).small().light().chinese(),
     usual(Scene::StudioEnded).light(),
@@ -215,6 +234,14 @@ const KEPT: &[Look] = &[
     usual(Scene::Settings).small().light().chinese(),
     usual(Scene::SettingsDevices).light().chinese(),
     usual(Scene::SettingsDevices).small(),
+    usual(Scene::SettingsKeys),
+    usual(Scene::SettingsKeys).small().light().chinese(),
+    usual(Scene::ImportKeys).small(),
+    usual(Scene::ImportKeys).light().chinese(),
+    usual(Scene::PathWanted),
+    usual(Scene::PathWanted).small().light().chinese(),
+    usual(Scene::SettingsDamaged).light(),
+    usual(Scene::SettingsDamaged).small().chinese(),
     usual(Scene::Welcome).chinese(),
     usual(Scene::Welcome).small().light(),
     usual(Scene::WelcomeDevices),

@@ -64,7 +64,7 @@ fn main() -> eframe::Result<()> {
 fn move_pictures(happened: mpsc::Sender<Event>, ctx: egui::Context) {
     let run = move || {
         let (pictures, feed) = slot::slot();
-        let frames: Vec<_> = (0..5).map(sample::frame).collect();
+        let frames: Vec<_> = (0..5).map(sample::landscape::frame).collect();
         if happened.blocking_send(Event::WatchPicture(Feed::waking(feed))).is_err() {
             return;
         }

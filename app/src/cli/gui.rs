@@ -33,7 +33,7 @@ pub fn run(paths: &Paths, open: Option<Open>) -> Result<(), Failure> {
     }
     let view = loaded.file.get().view();
     let paths = paths.clone();
-    let shown = crate::app::run(view, move |context| Engine::start(paths, loaded.file, open, context));
+    let shown = crate::app::run(view, move |context| Engine::start(paths, loaded, open, context));
     shown.map_err(|error| Failure::new(format!("no window could be opened: {error}")).next("`runnel demo` needs none"))
 }
 

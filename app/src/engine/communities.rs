@@ -134,6 +134,7 @@ impl Core {
         for problem in &loaded.problems {
             tracing::warn!(%problem, community = id.0, "what was kept about a community");
         }
+        problem::community(&loaded.problems, &name).into_iter().for_each(|problem| self.problem(problem));
         let kept = loaded.file.get();
         let channels: BTreeSet<_> = kept.followed.iter().cloned().map(ChannelId).collect();
         let items = kept.last_seen.iter().map(last_seen).collect::<Vec<_>>();

@@ -50,6 +50,9 @@ impl Core {
         }
         self.viewing.settings_changed(self.settings.get(), &change);
         self.studio_settings_changed(&change);
+        if matches!(change, SettingChange::Sound(_) | SettingChange::Output(_)) {
+            self.learn_names();
+        }
     }
 
     /// Puts settings in force; they are saved soon.

@@ -11,7 +11,11 @@ use crate::embedded::EmbeddedError;
 use crate::keys::{KeyError, StoreError};
 use crate::session::broadcast::BroadcastError;
 use crate::session::watch::WatchError;
+use crate::settings::SettingsProblem;
 use crate::state::Problem;
+
+/// Settings that are named in one message.
+const MOST_KEYS: usize = 4;
 
 /// A server's refusal or silence.
 pub(super) fn server(error: &ClientError, address: &str) -> Problem {
@@ -42,13 +46,50 @@ pub(super) fn keys(error: &KeyError) -> Problem {
         KeyError::Store(StoreError::File { source, .. }) if source.kind() == ErrorKind::StorageFull => {
             Problem::DiskFull
         }
+        KeyError::Store(StoreError::File { path, source }) if source.kind() == ErrorKind::AlreadyExists => {
+            Problem::FileExists { path: path.display().to_string() }
+        }
+        KeyError::Store(StoreError::File { path, .. }) => Problem::FileNotOpened { path: path.display().to_string() },
         KeyError::NotAKey(_) => Problem::NotAKey,
         KeyError::Exists(_) => Problem::KeyExists,
         KeyError::Missing(_) => Problem::KeyNotHere,
-        KeyError::Store(StoreError::Damaged(_) | StoreError::File { .. })
-        | KeyError::Index { .. }
-        | KeyError::Randomness(_) => Problem::Unexpected,
+        KeyError::Store(StoreError::Damaged(_)) | KeyError::Index { .. } | KeyError::Randomness(_) => {
+            Problem::Unexpected
+        }
     }
+}
+
+/// What was wrong with the settings, as far as a person has to know: a newer form is kept and read as far as possible.
+pub(super) fn settings(found: &[SettingsProblem]) -> Vec<Problem> {
+    let odd: Vec<&str> = found
+        .iter()
+        .filter_map(|problem| match problem {
+            SettingsProblem::BadValue { key, .. } => Some(key.as_str()),
+            _ => None,
+        })
+        .collect();
+    let more = if odd.len() > MOST_KEYS { ", …" } else { "" };
+    let odd = (!odd.is_empty()).then(|| {
+        let keys = format!("{}{more}", odd[..odd.len().min(MOST_KEYS)].join(", "));
+        Problem::SettingsOdd { keys }
+    });
+    let files = found.iter().filter_map(|problem| match problem {
+        SettingsProblem::Damaged { kept, .. } => Some(Problem::SettingsDamaged { kept: kept.display().to_string() }),
+        SettingsProblem::Unreadable { path, .. } => {
+            Some(Problem::SettingsUnreadable { path: path.display().to_string() })
+        }
+        SettingsProblem::BadValue { .. } | SettingsProblem::Newer { .. } => None,
+    });
+    files.chain(odd).collect()
+}
+
+/// What was wrong with what is kept about a community.
+pub(super) fn community(found: &[SettingsProblem], name: &str) -> Vec<Problem> {
+    let named = |problem| match problem {
+        Problem::SettingsDamaged { kept } => Problem::CommunityDamaged { name: name.to_owned(), kept },
+        other => other,
+    };
+    settings(found).into_iter().map(named).collect()
 }
 
 /// Why there is no server on this machine.
@@ -111,5 +152,31 @@ pub(super) fn capture(what: TrackKind, problem: &CaptureProblem, source: &Source
             }
             SourceSpec::Test | SourceSpec::None => Problem::Unexpected,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_wrong_with_settings_is_told_once_and_short() {
+        let bad = |key: &str| SettingsProblem::BadValue { key: key.to_owned(), reason: String::new() };
+        let newer = SettingsProblem::Newer { found: 2, known: 1 };
+        assert_eq!(
+            settings(&[newer.clone(), bad("studio.fps"), bad("language")]),
+            [Problem::SettingsOdd { keys: "studio.fps, language".to_owned() }]
+        );
+        let many: Vec<_> = ["a", "b", "c", "d", "e"].map(bad).into();
+        assert_eq!(settings(&many), [Problem::SettingsOdd { keys: "a, b, c, d, …".to_owned() }]);
+        assert_eq!(settings(&[newer]), []);
+        let damaged = SettingsProblem::Damaged {
+            path: "/s.toml".into(),
+            kept: "/s.toml.damaged-1".into(),
+            reason: String::new(),
+        };
+        let kept = "/s.toml.damaged-1".to_owned();
+        assert_eq!(settings(std::slice::from_ref(&damaged)), [Problem::SettingsDamaged { kept: kept.clone() }]);
+        assert_eq!(community(&[damaged], "River"), [Problem::CommunityDamaged { name: "River".to_owned(), kept }]);
     }
 }

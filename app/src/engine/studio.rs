@@ -7,7 +7,6 @@ mod prepare;
 mod preview;
 mod source;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,7 +20,7 @@ use crate::keys::Keys;
 use crate::paths::Paths;
 use crate::session::broadcast::{Broadcast, BroadcastStatus, chunk_duration};
 use crate::settings::Settings;
-use crate::state::{ChannelId, CommunityId, Event, Feed, Problem, SoundChoice, SourceChoice, StudioPhase};
+use crate::state::{ChannelId, CommunityId, Devices, Event, Feed, Problem, SoundChoice, SourceChoice, StudioPhase};
 use air::Live;
 use prepare::Ready;
 use preview::Preview;
@@ -32,10 +31,10 @@ pub(super) enum News {
     Preview { attempt: u64, outcome: Result<Preview, Problem> },
     /// The preview lost a device, or has it again.
     Device { attempt: u64, problem: Option<Problem> },
-    /// A file was chosen, or nothing.
-    File(Option<PathBuf>),
     /// Everything is there to go live.
     Ready { attempt: u64, outcome: Result<Box<Ready>, Problem> },
+    /// Devices were looked for.
+    Devices(Box<Devices>),
     /// The keys were opened.
     Keys(Arc<Keys>),
     /// The broadcast is over.
@@ -49,6 +48,8 @@ pub(super) struct Studio {
     gain_db: f32,
     muted: bool,
     settings: Settings,
+    /// The devices as they were found last.
+    devices: Devices,
     wants_preview: bool,
     preview: Option<Preview>,
     /// What the screens were told is wrong with the source or the sound.
@@ -69,6 +70,7 @@ impl Studio {
             gain_db: settings.studio.gain_db,
             muted: false,
             settings: settings.clone(),
+            devices: Devices::default(),
             wants_preview: false,
             preview: None,
             device: None,
@@ -155,11 +157,7 @@ impl Core {
             }
             News::Preview { outcome: Err(problem), .. } => self.device(Some(problem)),
             News::Device { problem, .. } => self.device(problem),
-            News::File(Some(path)) => {
-                self.set_source(SourceChoice::File(path), SoundChoice::Source);
-                self.outlet.emit(Event::Settings(Box::new(self.settings.get().view())));
-            }
-            News::File(None) => {}
+            News::Devices(devices) => self.found_devices(*devices),
             News::Keys(keys) => {
                 self.keys = Some(keys);
                 // What stood in the way does not any more.

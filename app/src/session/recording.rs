@@ -1,6 +1,7 @@
 //! Records what is watched: puts chunks in order, since they complete in any, and hands them to the writer's thread.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -106,21 +107,38 @@ pub enum RecordingError {
 fn write(mut recorder: Recorder, pieces: &std::sync::mpsc::Receiver<Piece>) -> Vec<PathBuf> {
     let mut failing = false;
     while let Ok(piece) = pieces.recv() {
-        let written = match piece {
-            Piece::Init(id, data) => recorder.init(id, &data),
-            Piece::Chunk { init, keyframe, data } => recorder.chunk(init, keyframe, &data),
+        let (keyframe, written) = match piece {
+            Piece::Init(id, data) => (false, recorder.init(id, &data)),
+            Piece::Chunk { init, keyframe, data } => (keyframe, recorder.chunk(init, keyframe, &data)),
         };
         match written {
-            Ok(()) => failing = false,
-            // A full disk fails once a chunk; one line tells it, and what was written stays playable.
+            // After a hole nothing but a keyframe is tried, and what is left out counts as written.
+            Ok(()) if failing && keyframe => {
+                tracing::warn!("the recording goes on");
+                failing = false;
+            }
+            Ok(()) => {}
+            // A full disk fails with every keyframe; one line tells it.
             Err(error) if !failing => {
-                tracing::error!(%error, "the recording has a hole");
+                tracing::error!("{}", trouble(&error));
                 failing = true;
             }
             Err(_) => {}
         }
     }
     recorder.files().to_vec()
+}
+
+/// What happened, what is kept, and what to do, for the person to read.
+fn trouble(error: &RecordError) -> String {
+    let (RecordError::Create { path, source } | RecordError::Write { path, source }) = error;
+    let (path, then) = (path.display(), "the show goes on, and what was recorded until now is kept and can be played");
+    match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            format!("the disk is full, so {path} has a hole from here on: {then}; make room, and the recording goes on")
+        }
+        _ => format!("{path} cannot be written ({source}), so it has a hole from here on: {then}"),
+    }
 }
 
 /// Puts numbered things in order; what is missing holds up the rest for a while only. Pure.

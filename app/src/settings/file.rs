@@ -95,10 +95,14 @@ impl<T: Document> SettingsFile<T> {
         let parsed = String::from_utf8(bytes).map_err(|error| error.to_string());
         match parsed.and_then(|text| text.parse::<Table>().map_err(|error| error.message().to_owned())) {
             Ok(raw) => Self::from_table(path, raw),
-            Err(reason) => {
-                let kept = set_aside(path);
-                empty(vec![SettingsProblem::Damaged { path: path.to_owned(), kept, reason }])
-            }
+            Err(reason) => match set_aside(path) {
+                Ok(kept) => empty(vec![SettingsProblem::Damaged { path: path.to_owned(), kept, reason }]),
+                // What could not be moved must not be written over.
+                Err(error) => {
+                    let reason = format!("{reason}, and it could not be set aside: {error}");
+                    empty(vec![SettingsProblem::Unreadable { path: path.to_owned(), reason }])
+                }
+            },
         }
     }
 
@@ -225,16 +229,14 @@ fn merge(raw: &mut Table, before: &Table, after: &Table) {
 }
 
 /// Renames a damaged file to the first free `NAME.damaged-N`.
-fn set_aside(path: &Path) -> PathBuf {
+fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let kept = (1..1000)
         .map(|number| path.with_file_name(format!("{name}.damaged-{number}")))
         .find(|candidate| !candidate.exists())
-        .unwrap_or_else(|| path.with_file_name(format!("{name}.damaged")));
-    if let Err(error) = fs::rename(path, &kept) {
-        tracing::warn!(path = %path.display(), %error, "a damaged file could not be set aside");
-    }
-    kept
+        .ok_or_else(|| io::Error::new(io::ErrorKind::AlreadyExists, "a thousand damaged ones are kept already"))?;
+    fs::rename(path, &kept)?;
+    Ok(kept)
 }
 
 /// Writes a file so that a reader, or a crash, meets the old contents or the new, never a part.
@@ -369,6 +371,20 @@ mod tests {
         let again = SettingsFile::<Settings>::load(&folder.path().join("settings.toml"));
         assert_eq!(again.problems.len(), 1);
         assert!(folder.path().join("settings.toml.damaged-2").exists());
+    }
+
+    #[test]
+    fn a_damaged_file_that_cannot_be_set_aside_is_not_written_over() {
+        let (folder, _) = load("");
+        let path = folder.path().join("settings.toml");
+        fs::write(&path, "= = nonsense").unwrap();
+        for number in 1..1000 {
+            fs::write(folder.path().join(format!("settings.toml.damaged-{number}")), "").unwrap();
+        }
+        let mut loaded = SettingsFile::<Settings>::load(&path);
+        assert!(matches!(&loaded.problems[..], [SettingsProblem::Unreadable { .. }]), "{:?}", loaded.problems);
+        assert!(loaded.file.set(Settings::default()).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "= = nonsense");
     }
 
     proptest::proptest! {

@@ -35,6 +35,7 @@ impl Settings {
             size: RenderSize { width: self.studio.size.width(), height: self.studio.size.height() },
             fps: self.studio.fps,
             bitrate_kbps: self.studio.bitrate_kbps,
+            device_names: self.devices.names.clone(),
             encoder: named(&self.studio.encoder).filter(|name| name != "auto"),
             title: self.studio.title.clone(),
             barrage: self.barrage.on,
@@ -95,6 +96,7 @@ fn named(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::{DeviceChoice, Devices};
 
     #[test]
     fn what_the_screens_choose_comes_back() {
@@ -117,6 +119,34 @@ mod tests {
         assert_eq!((&view.source, &view.sound), (&SourceChoice::Test, &SoundChoice::Desktop));
         view.remember(&SourceChoice::File("/films/a b?c.mkv".into()), &SoundChoice::Source);
         assert_eq!(Settings::default().with_view(&view).view(), view);
+    }
+
+    #[test]
+    fn a_device_that_is_gone_keeps_its_name() {
+        let device = |id: &str, name: &str| DeviceChoice { id: id.to_owned(), name: name.to_owned() };
+        let there = Devices {
+            microphones: vec![device("alsa_input.usb-1", "Blue Yeti")],
+            outputs: vec![device("alsa_output.pci-2", "Speakers")],
+            ..Devices::default()
+        };
+        let mut settings = Settings::default();
+        settings.studio.audio = "mic:alsa_input.usb-1".to_owned();
+        settings.playback.output = "alsa_output.pci-2".to_owned();
+        settings.learn_names(&there);
+        settings.learn_names(&Devices::default());
+        let names = settings.view().device_names;
+        assert_eq!(names["alsa_input.usb-1"], "Blue Yeti");
+        assert_eq!(names["alsa_output.pci-2"], "Speakers");
+        // A part of a name, as it is written on the command line.
+        settings.studio.audio = "mic:yeti".to_owned();
+        settings.learn_names(&there);
+        assert_eq!(settings.view().device_names["yeti"], "Blue Yeti");
+        for number in 0..100 {
+            settings.studio.audio = format!("mic:{number}");
+            settings.learn_names(&Devices { microphones: vec![device(&number.to_string(), "x")], ..there.clone() });
+        }
+        assert_eq!(settings.devices.names.len(), 32);
+        assert_eq!(settings.devices.names["99"], "x");
     }
 
     #[test]

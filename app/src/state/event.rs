@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use runnel_media::format::WallClock;
 
 use super::{
-    BroadcastId, ChannelId, ChatEvent, CommunityId, Connection, DeviceChoice, Devices, Feed, Health, Level, LiveItem,
-    Notice, Person, Picture, Problem, SettingsView, SoundChoice, SourceChoice, StudioPhase, StudioTelemetry,
+    BroadcastId, ChannelId, ChatEvent, CommunityId, Connection, DeviceChoice, Devices, Feed, FileWish, Health, Level,
+    LiveItem, Notice, Person, Picture, Problem, SettingsView, SoundChoice, SourceChoice, StudioPhase, StudioTelemetry,
     WatchPhase, WatchState, WatchTelemetry,
 };
 
@@ -141,6 +141,8 @@ pub enum Event {
         /// Sound.
         sound: SoundChoice,
     },
+    /// A file is wanted and this system has no dialog for it: the window asks for its path.
+    PathWanted(FileWish),
     /// The settings in force, at start and after each change.
     Settings(Box<SettingsView>),
     /// Something worth a message at the foot of the window.

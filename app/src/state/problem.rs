@@ -89,6 +89,38 @@ pub enum Problem {
     KeyNotHere,
     /// A setting could not be saved.
     SettingsNotSaved,
+    /// The file of settings made no sense; it was set aside and the defaults are used.
+    SettingsDamaged {
+        /// Where the damaged file is now.
+        kept: String,
+    },
+    /// The file of settings cannot be opened, so the defaults are used and nothing is written over it.
+    SettingsUnreadable {
+        /// The file.
+        path: String,
+    },
+    /// Some settings made no sense; their defaults are used.
+    SettingsOdd {
+        /// Their names in the file.
+        keys: String,
+    },
+    /// What was kept about a community made no sense; it was set aside.
+    CommunityDamaged {
+        /// The community's name.
+        name: String,
+        /// Where the damaged file is now.
+        kept: String,
+    },
+    /// A file is there already that was to be made.
+    FileExists {
+        /// Its path.
+        path: String,
+    },
+    /// A file that was named cannot be opened or written.
+    FileNotOpened {
+        /// Its path.
+        path: String,
+    },
     /// The app is too busy to take another command.
     Busy,
     /// Something else; the log has the details.
@@ -132,6 +164,12 @@ impl Problem {
             Self::OnAir => "problem-on-air",
             Self::KeyNotHere => "problem-key-not-here",
             Self::SettingsNotSaved => "problem-settings-not-saved",
+            Self::SettingsDamaged { .. } => "problem-settings-damaged",
+            Self::SettingsUnreadable { .. } => "problem-settings-unreadable",
+            Self::SettingsOdd { .. } => "problem-settings-odd",
+            Self::CommunityDamaged { .. } => "problem-community-damaged",
+            Self::FileExists { .. } => "problem-file-exists",
+            Self::FileNotOpened { .. } => "problem-file-not-opened",
             Self::Busy => "problem-busy",
             Self::Unexpected => "problem-unexpected",
         }

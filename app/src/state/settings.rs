@@ -1,5 +1,6 @@
 //! Settings as the screens see them; where and how they are kept is `settings.rs`' affair.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -172,6 +173,8 @@ pub struct SettingsView {
     pub fps: u32,
     /// Kilobits a second of one's broadcast.
     pub bitrate_kbps: u32,
+    /// What devices that were chosen once are called, by their ids.
+    pub device_names: BTreeMap<String, String>,
     /// Encoder by name; `None` for the best that is fast enough.
     pub encoder: Option<String>,
     /// Title of the next broadcast.
@@ -210,6 +213,7 @@ impl Default for SettingsView {
             size: RenderSize { width: 1280, height: 720 },
             fps: 30,
             bitrate_kbps: 2500,
+            device_names: BTreeMap::new(),
             encoder: None,
             title: String::new(),
             barrage: true,

@@ -100,6 +100,17 @@ impl fmt::Display for SoundChoice {
     }
 }
 
+/// What a file is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FileWish {
+    /// Its pictures and sound are broadcast.
+    Source,
+    /// It holds keys that were exported elsewhere.
+    ImportKeys,
+    /// Keys are exported into it.
+    ExportKeys,
+}
+
 /// One device as the system names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceChoice {
@@ -107,6 +118,17 @@ pub struct DeviceChoice {
     pub id: String,
     /// What the person sees.
     pub name: String,
+}
+
+impl DeviceChoice {
+    /// The device that is meant by an id, a name, or a part of a name, in this order, as capture finds it.
+    pub fn meant<'a>(among: &'a [Self], wanted: &str) -> Option<&'a Self> {
+        let part = wanted.to_lowercase();
+        let by = |test: &dyn Fn(&Self) -> bool| among.iter().find(|device| test(device));
+        by(&|device| device.id == wanted)
+            .or_else(|| by(&|device| device.name == wanted))
+            .or_else(|| by(&|device| !part.is_empty() && device.name.to_lowercase().contains(&part)))
+    }
 }
 
 /// What this machine has.
@@ -130,6 +152,13 @@ pub struct Devices {
     pub desktop_sound: bool,
     /// Encoders found at start, best first.
     pub encoders: Vec<DeviceChoice>,
+}
+
+impl Devices {
+    /// The microphone that is meant by an id, a name, or a part of a name.
+    pub fn microphone(&self, wanted: &str) -> Option<&DeviceChoice> {
+        DeviceChoice::meant(&self.microphones, wanted)
+    }
 }
 
 /// How loud the sound is, in decibels relative to full scale.

@@ -40,17 +40,24 @@ pub(super) fn pictures(cx: &Cx<'_>, chosen: &SourceChoice) -> Vec<Choice<SourceC
 pub(super) fn sounds(cx: &Cx<'_>, chosen: &SoundChoice) -> Vec<Choice<SoundChoice>> {
     let devices = &cx.state.devices;
     let mut all = vec![(SoundChoice::Source, icon::FILM_STRIP, cx.text("sound-source"))];
-    match devices.microphones.as_slice() {
-        [] => {}
-        [only] => all.push((SoundChoice::Microphone, icon::MICROPHONE, only.name.clone())),
-        several => {
-            let named = |it: &crate::state::DeviceChoice| SoundChoice::NamedMicrophone(it.id.clone());
-            all.extend(several.iter().map(|it| (named(it), icon::MICROPHONE, it.name.clone())));
-        }
+    let meant = match chosen {
+        SoundChoice::NamedMicrophone(wanted) => devices.microphone(wanted),
+        _ => None,
+    };
+    for microphone in &devices.microphones {
+        let sound = match (&devices.microphones[..], meant) {
+            // However it was named when it was chosen.
+            (_, Some(meant)) if meant.id == microphone.id => chosen.clone(),
+            ([_], _) => SoundChoice::Microphone,
+            _ => SoundChoice::NamedMicrophone(microphone.id.clone()),
+        };
+        all.push((sound, icon::MICROPHONE, microphone.name.clone()));
     }
     let lost = match chosen {
-        SoundChoice::Microphone => Some(cx.text("sound-microphone")),
-        SoundChoice::NamedMicrophone(name) => Some(name.clone()),
+        // Of several, the system's own choice is none that one could point at.
+        SoundChoice::Microphone if devices.microphones.len() > 1 => Some(cx.text("sound-microphone")),
+        SoundChoice::Microphone => Some(gone(cx, "", "sound-microphone")),
+        SoundChoice::NamedMicrophone(id) => Some(gone(cx, id, "sound-microphone")),
         _ => None,
     };
     if let Some(name) = lost.filter(|_| !all.iter().any(|(sound, ..)| sound == chosen)) {
@@ -61,6 +68,13 @@ pub(super) fn sounds(cx: &Cx<'_>, chosen: &SoundChoice) -> Vec<Choice<SoundChoic
     }
     all.push((SoundChoice::Silence, icon::SPEAKER_SLASH, cx.text("sound-silence")));
     all
+}
+
+/// A device that is chosen but not there, by the name it had, or else by what it is: an id says nothing to anyone.
+pub(super) fn gone(cx: &Cx<'_>, id: &str, kind: &str) -> String {
+    let name = cx.state.settings.device_names.get(id).cloned().unwrap_or_else(|| cx.text(kind));
+    // Before anyone has looked, nobody knows.
+    if cx.state.devices.known { cx.words.fill("device-gone", "name", &name) } else { name }
 }
 
 /// The preview's picture on some ground, or words in its place. The caller draws what lies around and over it.

@@ -3,11 +3,13 @@
 use egui::{Align, Context, Id, Key, Layout, Modal, ScrollArea, Ui};
 
 use crate::command::{Command, Secret};
-use crate::state::{CommunityId, SourceChoice};
+use crate::state::{CommunityId, FileWish, SourceChoice};
 use crate::theme::{Weight, space};
 use crate::widget::{Button, Field, Kind, choice, icon, text};
 
 use super::{Cx, keys};
+
+mod path;
 
 /// Shortest passphrase that is taken for a file of keys.
 const MIN_PASSPHRASE: usize = 8;
@@ -35,6 +37,8 @@ pub(super) enum Dialog {
     Passphrase { passphrase: String },
     /// Whether to replace this machine's key.
     RevokeKey,
+    /// Where a file is, on a system without a dialog for that.
+    Path { wish: FileWish, path: String },
     /// The keyboard shortcuts.
     Keys,
 }
@@ -62,7 +66,13 @@ pub(super) fn show(ctx: &Context, cx: &mut Cx<'_>, dialog: &mut Dialog) -> Outco
         ui.spacing_mut().item_spacing.y = space::S;
         contents(ui, cx, dialog)
     });
-    if shown.should_close() { Outcome::Done } else { shown.inner }
+    let outcome = if shown.should_close() { Outcome::Done } else { shown.inner };
+    let taken = cx.out.iter().any(|command| matches!(command, Command::TakePath(_)));
+    if outcome == Outcome::Done && matches!(dialog, Dialog::Path { .. }) && !taken {
+        // Whoever waits for the path, maybe with a passphrase in hand, waits no longer.
+        cx.send(Command::TakePath(None));
+    }
+    outcome
 }
 
 /// Fields and buttons are raised, so what they lie on is not.
@@ -114,6 +124,7 @@ fn contents(ui: &mut Ui, cx: &mut Cx<'_>, dialog: &mut Dialog) -> Outcome {
             ask(ui, cx, "cancel", "keys-revoke-confirm", Kind::Live, Some(Command::RevokeKey))
         }
         Dialog::Windows => windows(ui, cx),
+        Dialog::Path { wish, path } => path::show(ui, cx, *wish, path),
         Dialog::Keys => shortcuts(ui, cx),
     }
 }

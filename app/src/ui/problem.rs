@@ -15,6 +15,8 @@ pub(super) enum Step {
     Setting(&'static str),
     Connect(String),
     Passphrase,
+    /// Puts something on the clipboard.
+    Copy(String),
 }
 
 /// Says what happened and what to do.
@@ -25,6 +27,14 @@ pub(super) fn sentence(words: &Words, problem: &Problem) -> String {
             words.fill(key, "address", address)
         }
         Problem::FileUnreadable { name } => words.fill(key, "name", name),
+        Problem::SettingsDamaged { kept: path }
+        | Problem::SettingsUnreadable { path }
+        | Problem::FileExists { path }
+        | Problem::FileNotOpened { path } => words.fill(key, "path", path),
+        Problem::SettingsOdd { keys } => words.fill(key, "keys", keys),
+        Problem::CommunityDamaged { name, kept } => {
+            words.with(key, &[("name", Value::Text(name)), ("path", Value::Text(kept))])
+        }
         Problem::EncoderSlow { height, fps } => {
             let (height, fps) = (height.to_string(), fps.to_string());
             words.with(key, &[("height", Value::Text(&height)), ("fps", Value::Text(&fps))])
@@ -53,7 +63,14 @@ pub(super) fn next(cx: &Cx<'_>, problem: &Problem) -> Option<(&'static str, Step
         Problem::UploadSlow => ("next-bitrate", Step::Setting("setting-bitrate")),
         Problem::KeyringMissing => ("next-keep-keys", Step::Passphrase),
         Problem::KeysLocked | Problem::PassphraseWrong => ("next-passphrase", Step::Passphrase),
-        Problem::NotAKey | Problem::KeyExists => ("next-keys", Step::Setting("setting-keys-import")),
+        // Only keys are kept in files that people name.
+        Problem::FileExists { .. } | Problem::FileNotOpened { .. } | Problem::NotAKey | Problem::KeyExists => {
+            ("next-keys", Step::Setting("setting-keys-import"))
+        }
+        Problem::SettingsDamaged { kept: path }
+        | Problem::SettingsUnreadable { path }
+        | Problem::CommunityDamaged { kept: path, .. } => ("next-copy-path", Step::Copy(path.clone())),
+        Problem::SettingsOdd { .. } => ("next-settings", Step::Page(Page::Settings)),
         Problem::KeyNotHere | Problem::OnAir => ("next-studio", Step::Page(Page::Studio)),
         _ => return None,
     })
@@ -70,6 +87,7 @@ pub(super) fn take(cx: &mut Cx<'_>, step: Step) {
     match step {
         Step::Command(command) => cx.send(command),
         Step::Page(page) => cx.go(Go::Page(page)),
+        Step::Copy(text) => cx.go(Go::Copy(text)),
         Step::Setting(key) => cx.go(Go::Setting(key)),
         Step::Passphrase => cx.go(Go::Dialog(Dialog::Passphrase { passphrase: String::new() })),
         Step::Connect(address) => cx.go(Go::Dialog(Dialog::Connect { address })),

@@ -75,3 +75,50 @@ fn what_is_wrong_with_a_device_is_said_before_going_live() {
     });
     assert!(!says(&harness, words), "the first card is about the language");
 }
+
+#[test]
+fn a_microphone_that_is_gone_is_known_by_its_name() {
+    const ID: &str = "alsa_input.usb-R__DE_Microphones_NT-USB-00.iec958-stereo";
+    let chosen = |state: &mut AppState| {
+        state.studio.sound = SoundChoice::NamedMicrophone(ID.to_owned());
+        state.settings.sound = state.studio.sound.clone();
+        state.settings.device_names.insert(ID.to_owned(), "RØDE NT-USB".to_owned());
+    };
+    let harness = open(Scene::StudioIdle, chosen);
+    assert!(says(&harness, "RØDE NT-USB (not connected)"));
+    assert!(harness.query_by_label_contains("alsa_input").is_none());
+    // Before anyone has looked, nobody knows whether it is there.
+    let harness = open(Scene::StudioIdle, |state| {
+        chosen(state);
+        state.devices.known = false;
+    });
+    assert!(says(&harness, "RØDE NT-USB"));
+    // Chosen in a settings file that is older than names.
+    let harness = open(Scene::StudioIdle, |state| {
+        chosen(state);
+        state.settings.device_names.clear();
+    });
+    assert!(says(&harness, "Microphone (not connected)"));
+    // It is there, alone, and must not be in the list twice.
+    let harness = open(Scene::StudioIdle, |state| {
+        chosen(state);
+        state.devices.microphones = vec![DeviceChoice { id: ID.to_owned(), name: "RØDE NT-USB".to_owned() }];
+    });
+    assert_eq!(harness.query_all_by_label_contains("RØDE NT-USB").count(), 1);
+    let row = harness.get_by_role_and_label(Role::RadioButton, "RØDE NT-USB");
+    assert_eq!(row.accesskit_node().toggled(), Some(egui::accesskit::Toggled::True));
+}
+
+#[test]
+fn an_output_that_is_gone_is_known_by_its_name() {
+    let mut harness = open(Scene::Settings, |state| {
+        state.settings.output = Some("alsa_output.pci-0".to_owned());
+        state.settings.device_names.insert("alsa_output.pci-0".to_owned(), "Living room".to_owned());
+    });
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    harness.run_steps(2);
+    harness.get_by_label("Search settings").type_text("sound output");
+    harness.run_steps(3);
+    let shown = harness.get_by_role_and_label(Role::ComboBox, "Sound output").accesskit_node().value();
+    assert_eq!(shown.as_deref(), Some("Living room (not connected)"));
+}

@@ -169,6 +169,7 @@ source-file = Video file…
 source-file-chosen = { $name }
 source-looking = Looking for devices…
 source-again = Look for devices again
+device-gone = { $name } (not connected)
 sound-source = From the picture’s source
 sound-microphone = Microphone
 sound-desktop = What this computer plays
@@ -239,6 +240,16 @@ windows-title = Choose a window
 windows-text = Viewers see this window only. It must stay open and must not be minimised.
 windows-none = No open windows were found.
 
+path-title-source = Which video file?
+path-title-import = Which file of keys?
+path-title-export = Save the keys where?
+path-text = This computer has no file dialog. Type or paste the whole path of the file.
+path-text-drop = This computer has no file dialog. Type or paste the whole path of the file, or drop the file on this window.
+path-label = Path
+path-whole = A whole path begins at the top folder.
+path-open = Open
+path-save = Save
+
 ## Settings
 
 settings-title = Settings
@@ -300,7 +311,7 @@ setting-pointer-about = In the picture of a screen or window.
 setting-sound = Sound
 setting-sound-about = What viewers hear. The studio opens with it.
 setting-denoise = Remove noise
-setting-denoise-about = Takes fans and hiss out of a voice. Music suffers, so it is off at first. From the next broadcast on.
+setting-denoise-about = Takes fans and hiss out of a voice. Music suffers, so it is off at first.
 setting-check = See and hear it
 setting-check-about = The picture and sound chosen above, as they are now. Nobody else sees this.
 setting-size = Size
@@ -325,6 +336,7 @@ setting-keys-import-about = Takes in a copy that was exported on another compute
 setting-keys-import-do = Import…
 setting-keys-revoke = Replace this computer’s key
 setting-keys-revoke-about = For a stolen or shared computer. Broadcasts signed with the old key are refused from then on.
+setting-keys-revoke-live = You are live with this key. End the broadcast first, then replace it.
 setting-keys-revoke-do = Replace…
 keys-passphrase = Passphrase
 keys-passphrase-hint = At least 8 characters

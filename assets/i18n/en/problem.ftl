@@ -33,6 +33,12 @@ problem-key-exists = Another key for this channel is here already. Replace this 
 problem-on-air = You are live with this key. End the broadcast first, then replace it.
 problem-key-not-here = There is no key yet. Go live once, then export it.
 problem-settings-not-saved = Settings could not be saved. They hold until Runnel closes; check the disk.
+problem-settings-damaged = Your settings were damaged, so Runnel begins with the usual ones. The damaged file is kept as { $path }. Choose again what you need, or repair that file and put it back.
+problem-settings-unreadable = Your settings in { $path } can’t be opened, so the usual ones hold and nothing is saved. Check who may read that file, then start Runnel again.
+problem-settings-odd = Some settings made no sense, so the usual ones hold for them: { $keys }. Choose them again.
+problem-community-damaged = What Runnel kept about { $name } was damaged, so nobody is followed there now. The damaged file is kept as { $path }. Follow your channels again.
+problem-file-exists = { $path } is there already, and Runnel leaves it as it is. Choose another name.
+problem-file-not-opened = { $path } can’t be opened or written. Check the path and who may use the file, then try again.
 problem-busy = Runnel is busy. Try again in a moment.
 problem-unexpected = Something unexpected happened. Try again; the log has the details.
 
@@ -49,6 +55,8 @@ next-bitrate = Lower the data rate
 next-encoder = Choose an encoder
 next-output = Choose an output
 next-sign-in = Sign in
+next-settings = Open Settings
+next-copy-path = Copy its path
 next-address = Change the address
 
 notice-joined = Connected to { $name }

@@ -166,6 +166,7 @@ source-file = 视频文件…
 source-file-chosen = { $name }
 source-looking = 正在查找设备…
 source-again = 重新查找设备
+device-gone = { $name }（未连接）
 sound-source = 画面自带的声音
 sound-microphone = 麦克风
 sound-desktop = 电脑播放的声音
@@ -235,6 +236,16 @@ windows-title = 选择窗口
 windows-text = 观众只能看到这个窗口。请让它保持打开，不要最小化。
 windows-none = 没有找到打开的窗口。
 
+path-title-source = 选择哪个视频文件？
+path-title-import = 选择哪个密钥文件？
+path-title-export = 密钥保存到哪里？
+path-text = 这台电脑没有文件对话框。请输入或粘贴文件的完整路径。
+path-text-drop = 这台电脑没有文件对话框。请输入或粘贴文件的完整路径，也可以把文件拖到这个窗口。
+path-label = 路径
+path-whole = 完整路径要从最上层文件夹写起。
+path-open = 打开
+path-save = 保存
+
 ## 设置
 
 settings-title = 设置
@@ -296,7 +307,7 @@ setting-pointer-about = 在屏幕或窗口的画面里显示。
 setting-sound = 声音
 setting-sound-about = 观众听到的内容，打开开播页时使用。
 setting-denoise = 降噪
-setting-denoise-about = 去掉人声里的风扇声和嘶声。会影响音乐，所以默认关闭。下次开播起生效。
+setting-denoise-about = 去掉人声里的风扇声和嘶声。会影响音乐，所以默认关闭。
 setting-check = 试看试听
 setting-check-about = 上面所选画面和声音此刻的样子，别人看不到。
 setting-size = 画面尺寸
@@ -321,6 +332,7 @@ setting-keys-import-about = 导入在另一台电脑上导出的副本。
 setting-keys-import-do = 导入…
 setting-keys-revoke = 更换这台电脑的密钥
 setting-keys-revoke-about = 电脑被盗或借给别人时使用。之后用旧密钥签名的直播都会被拒绝。
+setting-keys-revoke-live = 你正在用这个密钥直播。请先结束直播，再更换密钥。
 setting-keys-revoke-do = 更换…
 keys-passphrase = 口令
 keys-passphrase-hint = 至少 8 个字符

@@ -33,6 +33,12 @@ problem-key-exists = 这里已经有这个频道的另一个密钥。请先更�
 problem-on-air = 你正在用这个密钥直播。请先结束直播，再更换密钥。
 problem-key-not-here = 还没有密钥。先开播一次，再导出。
 problem-settings-not-saved = 设置未能保存，仅在关闭 Runnel 前有效。请检查磁盘。
+problem-settings-damaged = 设置文件已损坏，Runnel 先使用默认设置。损坏的文件保留在 { $path }。请重新选择所需的设置，或修复该文件后放回原处。
+problem-settings-unreadable = 无法打开设置文件 { $path }，目前使用默认设置，更改不会保存。请检查文件的访问权限，再重新启动 Runnel。
+problem-settings-odd = 以下设置的值无效，已改用默认值：{ $keys }。请重新选择。
+problem-community-damaged = Runnel 保存的“{ $name }”资料已损坏，那里的关注已清空。损坏的文件保留在 { $path }。请重新关注你的频道。
+problem-file-exists = { $path } 已经存在，Runnel 没有改动它。请换一个名字。
+problem-file-not-opened = 无法打开或写入 { $path }。请检查路径和访问权限，然后重试。
 problem-busy = Runnel 正忙，请稍后再试。
 problem-unexpected = 发生了意外情况，请重试；详情见日志。
 
@@ -49,6 +55,8 @@ next-bitrate = 调低码率
 next-encoder = 选择编码器
 next-output = 选择输出设备
 next-sign-in = 登录
+next-settings = 打开设置
+next-copy-path = 复制文件路径
 next-address = 修改地址
 
 notice-joined = 已连接到“{ $name }”

@@ -11,9 +11,26 @@ impl Core {
         tokio::spawn(async move {
             // Opening devices to learn their names takes a second or more.
             if let Ok(devices) = tokio::task::spawn_blocking(devices).await {
-                let _ = tell.send(News::Pass(Event::Devices(devices))).await;
+                let _ = tell.send(News::Studio(super::News::Devices(Box::new(devices)))).await;
             }
         });
+    }
+
+    /// The devices were looked for.
+    pub(super) fn found_devices(&mut self, devices: Devices) {
+        self.studio.devices = devices.clone();
+        self.outlet.emit(Event::Devices(devices));
+        self.learn_names();
+    }
+
+    /// Notes what the chosen devices are called, for the day on which they are not there.
+    pub(in crate::engine) fn learn_names(&mut self) {
+        let mut settings = self.settings.get().clone();
+        settings.learn_names(&self.studio.devices);
+        if settings != *self.settings.get() {
+            self.put(settings);
+            self.outlet.emit(Event::Settings(Box::new(self.settings.get().view())));
+        }
     }
 
     pub(in crate::engine) fn find_windows(&mut self) {

@@ -1,6 +1,6 @@
 //! The channel's keys: opening them where they lie, and what a person does with them.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use age::secrecy::SecretString;
@@ -9,6 +9,7 @@ use runnel_p2p::wire::ChannelKey;
 
 use super::News;
 use crate::command::Secret;
+use crate::engine::files::Wish;
 use crate::engine::{Core, Tell, problem};
 use crate::keys::{KeyError, Keys, StoreError};
 use crate::paths::Paths;
@@ -18,21 +19,27 @@ use crate::state::{CommunityId, Event, Notice, Problem};
 const MOST: u64 = 1 << 20;
 
 impl Core {
-    pub(in crate::engine) fn export_keys(&mut self, passphrase: Secret) {
+    /// Asks for a file to export to, where there is something to export.
+    pub(in crate::engine) fn want_export(&mut self, passphrase: Secret) {
+        match self.own_channel() {
+            Some(_) => self.want_file(Wish::ExportKeys(passphrase)),
+            None => self.problem(Problem::KeyNotHere),
+        }
+    }
+
+    pub(in crate::engine) fn export_keys(&mut self, path: PathBuf, fresh: bool, passphrase: Secret) {
         let Some((community, channel)) = self.own_channel() else { return self.problem(Problem::KeyNotHere) };
         let (paths, keys, tell) = (self.paths.clone(), self.keys.clone(), self.tell.clone());
         tokio::spawn(async move {
-            if let Some(notice) = export(&paths, keys, &tell, &community, &channel, passphrase).await {
-                notify(&tell, notice).await;
-            }
+            let exported = export(&paths, keys, &tell, (community, channel), (path, fresh), passphrase).await;
+            notify(&tell, exported.unwrap_or_else(Notice::Problem)).await;
         });
     }
 
-    pub(in crate::engine) fn import_keys(&mut self, passphrase: Secret) {
+    pub(in crate::engine) fn import_keys(&mut self, path: PathBuf, passphrase: Secret) {
         let (paths, keys, tell) = (self.paths.clone(), self.keys.clone(), self.tell.clone());
         tokio::spawn(async move {
-            let Some(file) = rfd::AsyncFileDialog::new().pick_file().await else { return };
-            let imported = import(&paths, keys, &tell, file.path(), passphrase).await;
+            let imported = import(&paths, keys, &tell, path, passphrase).await;
             notify(&tell, imported.unwrap_or_else(Notice::Problem)).await;
         });
     }
@@ -141,30 +148,26 @@ pub(super) async fn key(
     blocking(move || keys.get_or_create(&community, &channel)).await
 }
 
-/// Exports the channel's key into a file that the person chooses; `None` where they chose none.
+/// Exports the channel's key into a file, which must not be there already where it is to be a fresh one.
 async fn export(
     paths: &Paths,
     keys: Option<Arc<Keys>>,
     tell: &Tell,
-    community: &str,
-    channel: &str,
+    (community, channel): (String, String),
+    (path, fresh): (PathBuf, bool),
     passphrase: Secret,
-) -> Option<Notice> {
-    let keys = match open(paths, keys, tell).await {
-        Ok(keys) => keys,
-        Err(problem) => return Some(Notice::Problem(problem)),
-    };
-    let file = rfd::AsyncFileDialog::new().set_file_name("runnel-key.age").save_file().await?;
-    let path = file.path().to_owned();
-    let (community, channel) = (community.to_owned(), channel.to_owned());
+) -> Result<Notice, Problem> {
+    let keys = open(paths, keys, tell).await?;
     let written = blocking(move || {
         let sealed = keys.export(&community, &channel, secret(&passphrase))?;
         let failed = |source| KeyError::Store(StoreError::File { path: path.clone(), source });
+        if fresh && path.exists() {
+            return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
+        }
         crate::settings::file::replace(&path, &sealed).map_err(failed)?;
         Ok(path)
     });
-    let written = written.await;
-    Some(written.map_or_else(Notice::Problem, |path| Notice::KeysExported { path: path.display().to_string() }))
+    Ok(Notice::KeysExported { path: written.await?.display().to_string() })
 }
 
 /// Takes in a key that was exported elsewhere.
@@ -172,11 +175,10 @@ async fn import(
     paths: &Paths,
     keys: Option<Arc<Keys>>,
     tell: &Tell,
-    path: &Path,
+    path: PathBuf,
     passphrase: Secret,
 ) -> Result<Notice, Problem> {
     let keys = open(paths, keys, tell).await?;
-    let path = path.to_owned();
     blocking(move || {
         let failed = |source| KeyError::Store(StoreError::File { path: path.clone(), source });
         let mut sealed = Vec::new();

@@ -1,5 +1,7 @@
 //! What the broadcast shows and plays: the choice, and its preview.
 
+use std::path::PathBuf;
+
 use super::air::level;
 use super::preview::Preview;
 use super::{News, Studio};
@@ -74,6 +76,7 @@ impl Core {
         view.remember(&source, &sound);
         let remembered = self.settings.get().with_view(&view);
         self.put(remembered);
+        self.learn_names();
         self.studio.settings = self.settings.get().clone();
         self.take_source(source, sound);
     }
@@ -101,6 +104,9 @@ impl Core {
         match change {
             SettingChange::Source(source) => self.take_source(source.clone(), sound),
             SettingChange::Sound(sound) => self.take_source(source, sound.clone()),
+            SettingChange::Denoise(denoise) => self.studio.with_broadcast(|broadcast| {
+                broadcast.with_publisher(|publisher| publisher.set_denoise(*denoise));
+            }),
             SettingChange::Pointer(_) if source.is_screen() => self.take_source(source, sound),
             _ => {}
         }
@@ -129,12 +135,9 @@ impl Core {
         }
     }
 
-    pub(in crate::engine) fn choose_file(&mut self) {
-        let tell = self.tell.clone();
-        tokio::spawn(async move {
-            let chosen = rfd::AsyncFileDialog::new().pick_file().await;
-            let path = chosen.map(|file| file.path().to_owned());
-            let _ = tell.send(crate::engine::News::Studio(News::File(path))).await;
-        });
+    /// Takes pictures and sound from a file.
+    pub(in crate::engine) fn show_file(&mut self, path: PathBuf) {
+        self.set_source(SourceChoice::File(path), SoundChoice::Source);
+        self.outlet.emit(Event::Settings(Box::new(self.settings.get().view())));
     }
 }

@@ -7,7 +7,7 @@ use crate::ui::dialog::Dialog;
 use crate::ui::{Cx, Go, devices};
 use crate::widget::Button;
 
-use super::{Rows, offer, watching};
+use super::{Rows, offer};
 
 /// Sizes that are offered.
 const SIZES: [(u32, u32); 4] = [(640, 360), (854, 480), (1280, 720), (1920, 1080)];
@@ -41,7 +41,11 @@ pub(super) fn show(ui: &mut Ui, rows: &mut Rows<'_, '_, '_>) {
     let encoders = |cx: &Cx<'_>| {
         let mut all = vec![(None, cx.text("setting-encoder-auto"))];
         all.extend(cx.state.devices.encoders.iter().map(|it| (Some(it.id.clone()), it.name.clone())));
-        watching::keep(&mut all, &settings.encoder);
+        if let Some(name) =
+            settings.encoder.as_ref().filter(|name| !all.iter().any(|(id, _)| id.as_ref() == Some(*name)))
+        {
+            all.push((Some(name.clone()), name.clone()));
+        }
         all
     };
     let keys = ("setting-encoder", "setting-encoder-about");
@@ -70,8 +74,12 @@ pub(super) fn keys(ui: &mut Ui, rows: &mut Rows<'_, '_, '_>) {
             rows.cx.go(Go::Dialog(Dialog::ImportKeys { passphrase: String::new() }));
         }
     });
-    rows.row(ui, "setting-keys-revoke", "setting-keys-revoke-about", |ui, rows| {
-        if Button::new(&rows.cx.text("setting-keys-revoke-do")).show(ui, rows.cx.theme).clicked() {
+    // What is on air is signed with the old key to its end.
+    let on_air = rows.cx.state.on_air();
+    let about = if on_air { "setting-keys-revoke-live" } else { "setting-keys-revoke-about" };
+    rows.row(ui, "setting-keys-revoke", about, |ui, rows| {
+        let label = rows.cx.text("setting-keys-revoke-do");
+        if Button::new(&label).enabled(!on_air).show(ui, rows.cx.theme).clicked() {
             rows.cx.go(Go::Dialog(Dialog::RevokeKey));
         }
     });

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use egui::Ui;
 
-use crate::state::{SettingChange, Sharing};
+use crate::state::{DeviceChoice, SettingChange, Sharing};
 use crate::theme::{Type, Weight};
-use crate::ui::Cx;
+use crate::ui::{Cx, devices};
 use crate::widget::{slider, text};
 
 use super::{Rows, offer};
@@ -38,8 +38,15 @@ pub(super) fn show(ui: &mut Ui, rows: &mut Rows<'_, '_, '_>) {
     rows.many(ui, ("setting-delay", "setting-delay-about"), (&now, 140.0), delays, change);
     let outputs = |cx: &Cx<'_>| {
         let mut all = vec![(None, cx.text("setting-device-default"))];
-        all.extend(cx.state.devices.outputs.iter().map(|it| (Some(it.id.clone()), it.name.clone())));
-        keep(&mut all, &settings.output);
+        let meant = settings.output.as_ref().and_then(|id| DeviceChoice::meant(&cx.state.devices.outputs, id));
+        all.extend(cx.state.devices.outputs.iter().map(|it| {
+            // The chosen one however it was named when it was chosen.
+            let id = if Some(it) == meant { settings.output.clone() } else { Some(it.id.clone()) };
+            (id, it.name.clone())
+        }));
+        if let (Some(id), None) = (&settings.output, meant) {
+            all.push((Some(id.clone()), devices::gone(cx, id, "setting-output")));
+        }
         all
     };
     let keys = ("setting-output", "setting-output-about");
@@ -81,12 +88,3 @@ fn barrage(ui: &mut Ui, rows: &mut Rows<'_, '_, '_>) {
 
 /// Sizes and speeds of flying comments that are offered, in percent.
 const PACES: [u8; 5] = [50, 75, 100, 150, 200];
-
-/// Keeps a device in the list that is chosen but not there now.
-pub(super) fn keep(all: &mut Vec<(Option<String>, String)>, chosen: &Option<String>) {
-    if !all.iter().any(|(value, _)| value == chosen)
-        && let Some(name) = chosen
-    {
-        all.push((chosen.clone(), name.clone()));
-    }
-}
