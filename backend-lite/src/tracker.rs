@@ -1,6 +1,7 @@
 //! The tracker: who is in which swarm, and who may know it.
 
 mod address;
+mod candidates;
 pub(crate) mod seeder;
 mod swarm;
 
@@ -24,11 +25,17 @@ use crate::random;
 use crate::telemetry::Metrics;
 
 pub(crate) use address::is_local;
+use candidates::Asker;
 pub(crate) use swarm::SwarmError;
 use swarm::{Arrival, Swarm};
 
 /// Intervals are spread by this much, so that peers do not come in step.
 const SPREAD: f64 = 0.3;
+
+/// The most uplink that is believed, in kbit/s: a liar draws no more viewers to itself than a good home line does.
+const MAX_UPLINK: u32 = 200_000;
+/// What a stream's rate is taken for before its manifest is here, in kbit/s.
+const USUAL_RATE: u32 = 2_500;
 
 /// Why an announce was refused.
 #[derive(Debug, thiserror::Error)]
@@ -85,25 +92,35 @@ impl Tracker {
     }
 
     /// Notes a peer and names others; the caller has checked that it may watch, or publish.
+    ///
+    /// `stream_kbps` is the rate of the rendition, where that is known.
     pub(crate) fn announce(
         &self,
         broadcast: BroadcastId,
         announce: &Announce,
         source: IpAddr,
+        stream_kbps: Option<u32>,
     ) -> Result<Admission, TrackerError> {
-        let result = self.admit(broadcast, announce, source);
+        let result = self.admit(broadcast, announce, source, stream_kbps.unwrap_or(USUAL_RATE));
         let counter = if result.is_ok() { &self.metrics.announces } else { &self.metrics.announces_refused };
         counter.add(1);
         result
     }
 
-    fn admit(&self, broadcast: BroadcastId, announce: &Announce, source: IpAddr) -> Result<Admission, TrackerError> {
+    fn admit(
+        &self,
+        broadcast: BroadcastId,
+        announce: &Announce,
+        source: IpAddr,
+        stream_kbps: u32,
+    ) -> Result<Admission, TrackerError> {
         let peer = address::peer_id(&announce.peer_id)
             .ok_or_else(|| TrackerError::PeerId(announce.peer_id.chars().take(80).collect()))?;
         if announce.role == PeerKind::Server {
             return Err(TrackerError::Role);
         }
         let known = announce.ticket.as_deref().is_some_and(|ticket| self.is_ticket(ticket, broadcast, &peer));
+        let uplink_kbps = announce.uplink_kbps.map(|kbps| kbps.min(MAX_UPLINK));
         let now = self.clock.now();
         let mut swarms = self.swarms.lock();
         let swarm = swarms.entry(broadcast).or_insert_with(|| Swarm::new(&self.settings));
@@ -121,6 +138,7 @@ impl Tracker {
                     kind: announce.role,
                     rendition: announce.rendition,
                     source,
+                    uplink_kbps,
                     stats: announce.stats,
                 },
             )?;
@@ -129,7 +147,16 @@ impl Tracker {
         let peers = if announce.leaving {
             Vec::new()
         } else {
-            swarm.candidates(&announce.peer_id, announce.rendition, source, self.settings.candidates, &mut rng)
+            let asker = Asker {
+                peer_id: &announce.peer_id,
+                kind: announce.role,
+                rendition: announce.rendition,
+                source,
+                uplink_kbps,
+                stream_kbps,
+                most: self.settings.candidates,
+            };
+            swarm.candidates(&asker, &mut *rng)
         };
         let spread = rng.random_range(1.0 - SPREAD..=1.0 + SPREAD);
         let viewers = swarm.viewers();
@@ -234,23 +261,23 @@ mod tests {
     #[test]
     fn peers_find_each_other_and_expire() {
         let (tracker, clock) = tracker();
-        let first = tracker.announce(BROADCAST, &viewer(1), HOME).unwrap();
+        let first = tracker.announce(BROADCAST, &viewer(1), HOME, None).unwrap();
         assert_eq!((first.peers.len(), first.viewers), (0, 1));
         assert!((7.0..=13.0).contains(&first.interval));
-        let second = tracker.announce(BROADCAST, &viewer(2), HOME).unwrap();
+        let second = tracker.announce(BROADCAST, &viewer(2), HOME, None).unwrap();
         assert_eq!(second.peers[0].peer_id, peer(1));
         clock.advance(Duration::from_secs(29));
-        tracker.announce(BROADCAST, &viewer(2), HOME).unwrap();
+        tracker.announce(BROADCAST, &viewer(2), HOME, None).unwrap();
         clock.advance(Duration::from_secs(3));
         assert_eq!(tracker.tick(), [(BROADCAST, 1)]);
         let leaving = Announce { leaving: true, ..viewer(2) };
-        assert_eq!(tracker.announce(BROADCAST, &leaving, HOME).unwrap().viewers, 0);
+        assert_eq!(tracker.announce(BROADCAST, &leaving, HOME, None).unwrap().viewers, 0);
     }
 
     #[test]
     fn tickets_are_for_one_peer_and_one_broadcast_and_die() {
         let (tracker, clock) = tracker();
-        let admission = tracker.announce(BROADCAST, &viewer(1), HOME).unwrap();
+        let admission = tracker.announce(BROADCAST, &viewer(1), HOME, None).unwrap();
         let bytes = address::peer_id(&peer(1)).unwrap();
         let other = address::peer_id(&peer(2)).unwrap();
         assert!(tracker.is_ticket(&admission.ticket, BROADCAST, &bytes));
@@ -264,11 +291,39 @@ mod tests {
     #[test]
     fn a_peer_id_cannot_be_taken_from_elsewhere() {
         let (tracker, _) = tracker();
-        let ticket = tracker.announce(BROADCAST, &viewer(1), "192.0.2.1".parse().unwrap()).unwrap().ticket;
+        let ticket = tracker.announce(BROADCAST, &viewer(1), "192.0.2.1".parse().unwrap(), None).unwrap().ticket;
         let elsewhere = "192.0.2.2".parse().unwrap();
-        assert!(matches!(tracker.announce(BROADCAST, &viewer(1), elsewhere), Err(TrackerError::NotYours)));
+        assert!(matches!(tracker.announce(BROADCAST, &viewer(1), elsewhere, None), Err(TrackerError::NotYours)));
         let roamed = Announce { ticket: Some(ticket), ..viewer(1) };
-        assert!(tracker.announce(BROADCAST, &roamed, elsewhere).is_ok());
+        assert!(tracker.announce(BROADCAST, &roamed, elsewhere, None).is_ok());
+    }
+
+    #[test]
+    fn a_ticket_from_before_a_restart_takes_its_owner_back() {
+        let (before, _) = tracker();
+        let ticket = before.announce(BROADCAST, &viewer(1), "192.0.2.1".parse().unwrap(), None).unwrap().ticket;
+        // The server has forgotten its swarms and kept its key; somebody else is quicker than the owner.
+        let (after, _) = tracker();
+        after.announce(BROADCAST, &viewer(1), "192.0.2.66".parse().unwrap(), None).unwrap();
+        let owner = "192.0.2.1".parse().unwrap();
+        assert!(matches!(after.announce(BROADCAST, &viewer(1), owner, None), Err(TrackerError::NotYours)));
+        let back = Announce { ticket: Some(ticket), ..viewer(1) };
+        assert_eq!(after.announce(BROADCAST, &back, owner, None).unwrap().viewers, 1);
+        assert!(matches!(
+            after.announce(BROADCAST, &viewer(1), "192.0.2.66".parse().unwrap(), None),
+            Err(TrackerError::NotYours)
+        ));
+    }
+
+    #[test]
+    fn a_liar_draws_no_more_viewers_than_a_good_line() {
+        let (tracker, _) = tracker();
+        let known = |uplink_kbps: u32| {
+            let announce = Announce { uplink_kbps: Some(uplink_kbps), ..viewer(1) };
+            tracker.announce(BROADCAST, &announce, HOME, None).unwrap();
+            tracker.swarms.lock()[&BROADCAST].peers()[0].uplink_kbps
+        };
+        assert_eq!((known(u32::MAX), known(20_000), known(0)), (Some(200_000), Some(20_000), Some(0)));
     }
 
     #[test]
@@ -280,7 +335,7 @@ mod tests {
             Announce { peer_id: "0OIl".to_owned(), ..viewer(1) },
             Announce { role: PeerKind::Server, ..viewer(1) },
         ] {
-            assert!(tracker.announce(BROADCAST, &announce, HOME).is_err());
+            assert!(tracker.announce(BROADCAST, &announce, HOME, None).is_err());
         }
     }
 }

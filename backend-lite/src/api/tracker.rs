@@ -57,6 +57,10 @@ pub struct Announce {
     /// The peer goes away: forget it.
     #[serde(default)]
     pub leaving: bool,
+    /// What the peer can upload in kbit/s: the user's cap, or else the most that it has given so far; left out where neither
+    /// is known. More than 200,000 counts as that. Strong peers are named to more others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uplink_kbps: Option<u32>,
     /// Counters, if the user lets them be sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stats: Option<PeerStats>,
@@ -82,7 +86,8 @@ pub struct Announced {
     pub expires: i64,
     /// Announce again after so many seconds; already spread at random.
     pub interval_seconds: f64,
-    /// Up to 40 others.
+    /// Up to 40 others, half by chance and half by their uplinks, with at most two of one strange network. In a swarm of
+    /// fifty and more, server and broadcaster are named only to those who can hand several copies of the stream on.
     pub peers: Vec<PeerEntry>,
     /// How many watch now.
     pub viewers: u32,

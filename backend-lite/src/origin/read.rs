@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use runnel_p2p::wire::{BroadcastId, SignedManifest, decode_chunk};
+use runnel_p2p::wire::{BroadcastId, RenditionId, SignedManifest, decode_chunk};
 
 use super::run::Run;
 use super::{HOLD, Origin, OriginError, disk};
@@ -35,6 +35,12 @@ impl Origin {
             }
         };
         self.hold(wait).await
+    }
+
+    /// The mean rate of a rendition, once a manifest tells it.
+    pub(crate) fn bitrate_kbps(&self, broadcast: BroadcastId, rendition: u8) -> Option<u32> {
+        let run = self.run(broadcast).ok()?;
+        run.with(|state| Some(state.newest()?.0.rendition(RenditionId(rendition))?.bitrate_kbps))
     }
 
     /// The newest manifest, if there is one by now.

@@ -45,6 +45,14 @@ pub(super) fn group(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The network an address belongs to, of which one owner may have all addresses.
+pub(super) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => std::net::Ipv4Addr::from_bits(v4.to_bits() >> 8 << 8).into(),
+        IpAddr::V6(v6) => std::net::Ipv6Addr::from_bits(v6.to_bits() >> 80 << 80).into(),
+    }
+}
+
 /// Keeps the addresses a peer may announce.
 ///
 /// A public one must be the address it came from (or of the other IP version), or peers could be sent against others.
@@ -116,6 +124,9 @@ pub(super) mod tests {
         assert!(!is_for("/ip4/127.0.0.1/udp/1", ip("127.0.0.1"), ip("192.168.1.5")));
         assert!(is_for("/ip4/203.0.113.5/udp/1", ip("203.0.113.5"), ip("198.51.100.9")));
         assert_eq!(group(ip("2001:db8::1:2:3:4")), ip("2001:db8::"));
+        assert_eq!(network(ip("203.0.113.5")), ip("203.0.113.0"));
+        assert_eq!(network(ip("::ffff:203.0.113.5")), ip("203.0.113.0"));
+        assert_eq!(network(ip("2001:db8:1:2::4")), ip("2001:db8:1::"));
         assert!(is_local(ip("100.64.1.1")) && !is_local(ip("100.128.1.1")));
     }
 }

@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use rand::Rng;
-
 use super::{address, silence};
 use crate::api::{PeerEntry, PeerKind, PeerStats};
 use crate::config::TrackerSettings;
@@ -30,16 +28,18 @@ pub(super) struct Arrival<'a> {
     pub(super) kind: PeerKind,
     pub(super) rendition: u8,
     pub(super) source: IpAddr,
+    pub(super) uplink_kbps: Option<u32>,
     pub(super) stats: Option<PeerStats>,
 }
 
 #[derive(Debug)]
-struct Peer {
-    peer_id: String,
-    addresses: Vec<String>,
-    kind: PeerKind,
-    rendition: u8,
-    source: IpAddr,
+pub(super) struct Peer {
+    pub(super) peer_id: String,
+    pub(super) addresses: Vec<String>,
+    pub(super) kind: PeerKind,
+    pub(super) rendition: u8,
+    pub(super) source: IpAddr,
+    pub(super) uplink_kbps: Option<u32>,
     seen: Instant,
     stats: PeerStats,
 }
@@ -48,7 +48,9 @@ struct Peer {
 pub(super) struct Swarm {
     peers: Vec<Peer>,
     index: HashMap<String, usize>,
-    per_group: HashMap<IpAddr, usize>,
+    /// Who is at each public address.
+    groups: HashMap<IpAddr, Vec<usize>>,
+    publishers: Vec<String>,
     viewers: u32,
     servers: BTreeMap<u8, PeerEntry>,
     most: usize,
@@ -61,7 +63,8 @@ impl Swarm {
         Self {
             peers: Vec::new(),
             index: HashMap::new(),
-            per_group: HashMap::new(),
+            groups: HashMap::new(),
+            publishers: Vec::new(),
             viewers: 0,
             servers: BTreeMap::new(),
             most: settings.max_peers,
@@ -107,31 +110,60 @@ impl Swarm {
         sum
     }
 
+    pub(super) fn peers(&self) -> &[Peer] {
+        &self.peers
+    }
+
+    pub(super) fn server(&self, rendition: u8) -> Option<&PeerEntry> {
+        self.servers.get(&rendition)
+    }
+
+    pub(super) fn publishers(&self) -> impl Iterator<Item = &Peer> {
+        self.publishers.iter().filter_map(|peer_id| self.peers.get(*self.index.get(peer_id)?))
+    }
+
+    /// Places in [`Swarm::peers`] of those who come from this public address; nobody for others, which are not told apart.
+    pub(super) fn of_address(&self, source: IpAddr) -> &[usize] {
+        self.groups.get(&address::group(source)).map_or(&[], Vec::as_slice)
+    }
+
     /// Takes a peer in or hears from it again.
     pub(super) fn announce(&mut self, now: Instant, arrival: Arrival<'_>) -> Result<(), SwarmError> {
-        let known = self.index.get(arrival.peer_id).map(|&at| self.peers[at].stats);
-        let stats = arrival.stats.or(known);
-        self.leave(arrival.peer_id);
-        let group = address::group(arrival.source);
-        if self.peers.len() >= self.most {
-            return Err(SwarmError::Full(self.most));
-        }
-        let neighbours = self.per_group.get(&group).copied().unwrap_or(0);
-        if neighbours >= self.most_per_group && !address::is_local(arrival.source) {
-            return Err(SwarmError::TooManyFromAddress(self.most_per_group));
-        }
-        *self.per_group.entry(group).or_insert(0) += 1;
-        self.viewers += u32::from(arrival.kind == PeerKind::Viewer);
-        self.index.insert(arrival.peer_id.to_owned(), self.peers.len());
-        self.peers.push(Peer {
+        let known = self.index.get(arrival.peer_id).copied();
+        let stats = arrival.stats.or(known.map(|at| self.peers[at].stats)).unwrap_or_default();
+        let peer = Peer {
             peer_id: arrival.peer_id.to_owned(),
             addresses: arrival.addresses,
             kind: arrival.kind,
             rendition: arrival.rendition,
             source: arrival.source,
+            uplink_kbps: arrival.uplink_kbps,
             seen: now,
-            stats: stats.unwrap_or_default(),
-        });
+            stats,
+        };
+        if let Some(known) = known.map(|at| &mut self.peers[at])
+            && (known.source, known.kind) == (peer.source, peer.kind)
+        {
+            *known = peer;
+            return Ok(());
+        }
+        self.leave(&peer.peer_id);
+        if self.peers.len() >= self.most {
+            return Err(SwarmError::Full(self.most));
+        }
+        if !address::is_local(peer.source) {
+            let neighbours = self.groups.entry(address::group(peer.source)).or_default();
+            if neighbours.len() >= self.most_per_group {
+                return Err(SwarmError::TooManyFromAddress(self.most_per_group));
+            }
+            neighbours.push(self.peers.len());
+        }
+        match peer.kind {
+            PeerKind::Viewer => self.viewers += 1,
+            PeerKind::Publisher | PeerKind::Server => self.publishers.push(peer.peer_id.clone()),
+        }
+        self.index.insert(peer.peer_id.clone(), self.peers.len());
+        self.peers.push(peer);
         Ok(())
     }
 
@@ -139,15 +171,27 @@ impl Swarm {
     pub(super) fn leave(&mut self, peer_id: &str) {
         let Some(at) = self.index.remove(peer_id) else { return };
         let gone = self.peers.swap_remove(at);
+        self.group_of(gone.source, |group| group.retain(|place| *place != at));
         if let Some(moved) = self.peers.get(at) {
+            let (source, from) = (moved.source, self.peers.len());
             self.index.insert(moved.peer_id.clone(), at);
+            self.group_of(source, |group| {
+                group.iter_mut().filter(|place| **place == from).for_each(|place| *place = at)
+            });
         }
-        self.viewers -= u32::from(gone.kind == PeerKind::Viewer);
-        let group = address::group(gone.source);
-        if let Some(count) = self.per_group.get_mut(&group) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_group.remove(&group);
+        match gone.kind {
+            PeerKind::Viewer => self.viewers -= 1,
+            PeerKind::Publisher | PeerKind::Server => self.publishers.retain(|one| *one != gone.peer_id),
+        }
+    }
+
+    /// Changes who is at an address; one with nobody is forgotten.
+    fn group_of(&mut self, source: IpAddr, change: impl FnOnce(&mut Vec<usize>)) {
+        let group = address::group(source);
+        if let Some(places) = self.groups.get_mut(&group) {
+            change(places);
+            if places.is_empty() {
+                self.groups.remove(&group);
             }
         }
     }
@@ -160,44 +204,10 @@ impl Swarm {
             self.leave(&peer_id);
         }
     }
-
-    /// Peers worth connecting to: server and publisher first, then viewers by lot.
-    pub(super) fn candidates(
-        &self,
-        asker: &str,
-        rendition: u8,
-        source: IpAddr,
-        most: usize,
-        rng: &mut impl Rng,
-    ) -> Vec<PeerEntry> {
-        let usable = |peer: &Peer| {
-            let addresses: Vec<String> =
-                peer.addresses.iter().filter(|one| address::is_for(one, peer.source, source)).cloned().collect();
-            let fits = peer.rendition == rendition && peer.peer_id != asker && !addresses.is_empty();
-            fits.then(|| PeerEntry { peer_id: peer.peer_id.clone(), addresses, kind: peer.kind })
-        };
-        let mut found: Vec<PeerEntry> = self.servers.get(&rendition).cloned().into_iter().collect();
-        let publishers = self.peers.iter().filter(|peer| peer.kind == PeerKind::Publisher);
-        // There is one, rarely two; the bound keeps a crowd of them from filling the answer.
-        found.extend(publishers.filter_map(usable).take(2));
-        // Drawing a few more than needed makes up for those that do not fit, without looking at a crowd one by one.
-        let draw = (most * 3).min(self.peers.len());
-        for at in rand::seq::index::sample(rng, self.peers.len(), draw) {
-            if found.len() >= most {
-                break;
-            }
-            found.extend(self.peers.get(at).filter(|peer| peer.kind == PeerKind::Viewer).and_then(usable));
-        }
-        found.truncate(most);
-        found
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng;
-    use rand::rngs::StdRng;
-
     use super::*;
 
     fn swarm() -> Swarm {
@@ -211,6 +221,7 @@ mod tests {
             kind,
             rendition: 0,
             source: source.parse().unwrap(),
+            uplink_kbps: None,
             stats: None,
         }
     }
@@ -234,25 +245,27 @@ mod tests {
     }
 
     #[test]
-    fn answers_hold_at_most_forty_with_server_and_publisher_first() {
+    fn who_is_at_an_address_is_known_through_all_comings_and_goings() {
         let now = crate::clock::Clock::system().now();
         let mut swarm = swarm();
-        let server =
-            PeerEntry { peer_id: "s".to_owned(), addresses: vec!["/ip4/192.0.2.1".to_owned()], kind: PeerKind::Server };
-        swarm.set_server(0, Some(server.clone()));
-        swarm.announce(now, arrival("pub", PeerKind::Publisher, "192.0.2.2")).unwrap();
-        for number in 0..200_u8 {
-            let source = format!("198.51.{}.{number}", number % 7);
-            swarm.announce(now, arrival(&format!("v{number}"), PeerKind::Viewer, &source)).unwrap();
+        let home = |number: usize| format!("203.0.113.{}", number % 5);
+        for number in 0..30 {
+            swarm.announce(now, arrival(&format!("v{number}"), PeerKind::Viewer, &home(number))).unwrap();
         }
-        let mut rng = StdRng::seed_from_u64(1);
-        let found = swarm.candidates("v3", 0, "203.0.113.1".parse().unwrap(), 40, &mut rng);
-        assert_eq!(found.len(), 40);
-        assert_eq!(found[0], server);
-        assert_eq!(found[1].kind, PeerKind::Publisher);
-        assert!(found.iter().all(|peer| peer.peer_id != "v3"));
-        assert!(swarm.candidates("v3", 1, "203.0.113.1".parse().unwrap(), 40, &mut rng).is_empty());
-        assert_eq!(swarm.viewers(), 200);
+        for number in (0..30).step_by(3) {
+            swarm.leave(&format!("v{number}"));
+        }
+        // One moves house.
+        swarm.announce(now, arrival("v1", PeerKind::Viewer, "203.0.113.200")).unwrap();
+        for address in ["203.0.113.0", "203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4", "203.0.113.200"] {
+            let address: IpAddr = address.parse().unwrap();
+            let mut known: Vec<usize> = swarm.of_address(address).to_vec();
+            known.sort_unstable();
+            let there = swarm.peers.iter().enumerate().filter(|(_, peer)| peer.source == address);
+            assert_eq!(known, there.map(|(at, _)| at).collect::<Vec<_>>());
+            assert!(!known.is_empty());
+        }
+        assert!(swarm.of_address("203.0.113.9".parse().unwrap()).is_empty());
     }
 
     #[test]
@@ -267,6 +280,6 @@ mod tests {
         swarm.expire(now + Duration::from_secs(31 + 24));
         assert_eq!(swarm.viewers(), 25);
         swarm.expire(now + Duration::from_secs(1000));
-        assert_eq!((swarm.viewers(), swarm.peers.len(), swarm.index.len(), swarm.per_group.len()), (0, 0, 0, 0));
+        assert_eq!((swarm.viewers(), swarm.peers.len(), swarm.index.len(), swarm.groups.len()), (0, 0, 0, 0));
     }
 }

@@ -1,6 +1,6 @@
 //! What a restart must not lose.
 
-use backend_lite::api::{BroadcastState, ChunkReceipt, ErrorCode, PutOutcome};
+use backend_lite::api::{Announce, BroadcastState, ChunkReceipt, ErrorCode, PutOutcome};
 use backend_lite::testing::PlaylistValidator;
 
 use crate::helper::{Home, Publisher, code, payload};
@@ -76,4 +76,30 @@ async fn what_was_taken_down_stays_down() {
     assert_eq!(viewer.broadcast(publisher.broadcast.id).await.unwrap().state, BroadcastState::TakenDown);
     assert_eq!(code(viewer.chunk(publisher.session.epoch, 0, 3).await), ErrorCode::NotFound);
     assert!(viewer.fetch(&format!("/v1/broadcasts/{}/revocation", publisher.broadcast.id)).await.is_ok());
+}
+
+#[tokio::test]
+async fn viewers_are_taken_back_with_their_tickets() {
+    let home = Home::start().await;
+    let publisher = home.publisher("anna").await;
+    publisher.publish(0..20).await;
+    let id = publisher.broadcast.id;
+    let peer = |number: u8| {
+        let keypair = runnel_p2p::node::Keypair::ed25519_from_bytes([number; 32]).unwrap();
+        Announce {
+            peer_id: keypair.public().to_peer_id().to_string(),
+            addresses: vec![format!("/ip4/127.0.0.1/udp/{}/quic-v1", 4000 + u16::from(number))],
+            ..Announce::default()
+        }
+    };
+    let mut tickets = Vec::new();
+    for number in 1..=3 {
+        tickets.push(home.anonymous().announce(id, &peer(number)).await.unwrap().ticket);
+    }
+    let home = home.restart().await;
+    for (number, ticket) in (1..=3).zip(tickets) {
+        let back = Announce { ticket: Some(ticket), ..peer(number) };
+        let admitted = home.anonymous().announce(id, &back).await.unwrap();
+        assert_eq!((admitted.viewers, admitted.peers.len()), (u32::from(number), usize::from(number) - 1));
+    }
 }

@@ -77,3 +77,21 @@ async fn the_servers_own_node_is_a_candidate_and_goes_with_the_broadcast() {
     publisher.client.end_broadcast(id).await.unwrap();
     home.server.shutdown().await;
 }
+
+#[tokio::test]
+async fn an_announce_of_the_version_before_is_understood() {
+    let home = Home::start().await;
+    let publisher = home.publisher("anna").await;
+    publisher.publish(0..5).await;
+    let id = publisher.broadcast.id;
+    let strong = Announce { uplink_kbps: Some(50_000), ..peer(1) };
+    home.anonymous().announce(id, &strong).await.unwrap();
+    let old = peer(2);
+    let body = format!(r#"{{"peer_id":"{}","addresses":["{}"],"role":"viewer"}}"#, old.peer_id, old.addresses[0]);
+    let path = format!("/v1/broadcasts/{id}/peers");
+    let (status, _, answer) =
+        raw(&home.anonymous(), "POST", &path, &[("content-type", "application/json")], body.into_bytes()).await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains(&strong.peer_id), "{answer}");
+}

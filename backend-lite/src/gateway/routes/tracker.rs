@@ -26,7 +26,8 @@ pub(super) async fn announce(
         BroadcastState::Ended => return Err(OriginError::Ended.into()),
         _ => {}
     }
-    let admission = services.tracker.announce(info.id, &announce, asker.address.ip)?;
+    let rate = services.origin.bitrate_kbps(info.id, announce.rendition);
+    let admission = services.tracker.announce(info.id, &announce, asker.address.ip, rate)?;
     Ok(Answer(Announced {
         ticket: admission.ticket,
         expires: admission.expires,
