@@ -1,6 +1,8 @@
 //! The command line: what may be typed, and how failures are told.
 
+mod board;
 pub mod child;
+mod crew;
 pub mod demo;
 pub mod doctor;
 pub mod generate;
@@ -8,6 +10,8 @@ pub mod gui;
 pub mod options;
 pub mod publish;
 pub mod serve;
+mod stage;
+pub mod swarm;
 mod teller;
 pub mod watch;
 
@@ -48,6 +52,8 @@ pub enum Command {
     Watch(Box<watch::WatchArgs>),
     /// Show the whole path on this machine: a server, a broadcaster and viewers, as separate processes.
     Demo(Box<demo::DemoArgs>),
+    /// Measure a swarm on this machine: a server, a broadcaster and many viewers that decode nothing, as real processes.
+    Swarm(Box<swarm::SwarmArgs>),
     /// Write the manual pages into a folder.
     Man(generate::ManArgs),
     /// Print completions for a shell.
@@ -55,6 +61,9 @@ pub enum Command {
     /// Run the embedded server alone.
     #[command(hide = true)]
     ServeEmbedded(serve::ServeArgs),
+    /// Run several viewers of a swarm in one process.
+    #[command(hide = true)]
+    SwarmViewers(swarm::ViewersArgs),
 }
 
 /// A failure as it is told in the terminal: what happened, and what to do.
@@ -151,6 +160,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Publish(args)) => publish::run(&paths, &args),
         Some(Command::Watch(args)) => watch::run(&paths, &args),
         Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Swarm(args)) => swarm::run(&args),
+        Some(Command::SwarmViewers(args)) => swarm::run_viewers(&args),
         Some(Command::Man(args)) => generate::man(&args),
         Some(Command::Completions(args)) => generate::completions(&args),
         Some(Command::ServeEmbedded(args)) => serve::run(&paths, &args),
@@ -241,6 +252,8 @@ mod tests {
             "runnel watch ann --server http://h --headless --p2p only --delay 800 --seconds 3 --record a.mp4 --screenshot a.png --report a.json",
             "runnel demo",
             "runnel demo --viewers 3 --seconds 20 --source test --encoder rav1e --size 640x360 --fps 30 --bitrate 1000 --report r.json --screenshot s.png",
+            "runnel swarm",
+            "runnel swarm --peers 40 --seconds 60 --source test --target-delay 1.5 --uplink 4000 --uplink 15000 --report r.json",
             "runnel man /tmp",
             "runnel completions zsh",
             "runnel --home /tmp/x demo",
@@ -258,6 +271,8 @@ mod tests {
             ("runnel demo --fps 0", "1..=120"),
             ("runnel demo --source telepathy", "telepathy"),
             ("runnel demo --seconds 0", "0.1 to"),
+            ("runnel swarm --peers 0", "1..=500"),
+            ("runnel swarm --target-delay 0.1", "0.3 to 30"),
             ("runnel publish --channel a", "--source"),
             ("runnel watch a --p2p perhaps", "assist"),
             ("runnel watch a --delay 10", "300..=30000"),

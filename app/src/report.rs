@@ -7,6 +7,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub mod swarm;
+
 /// Version of the report's form.
 pub const VERSION: u32 = 1;
 

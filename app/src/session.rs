@@ -10,6 +10,7 @@ pub mod broadcast;
 pub mod clock;
 pub mod picture;
 pub mod recording;
+mod uplink;
 pub mod watch;
 
 use std::time::Duration;

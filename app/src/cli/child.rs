@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use super::swarm::Seen;
 use crate::report::{EncoderReport, PublisherReport, ViewerReport};
 
 /// How long a child may take to end in good order once its parent is gone.
@@ -43,6 +44,20 @@ pub enum Line {
         dropped: u64,
         /// Rate of the last second, in kbit/s.
         kbps: u32,
+    },
+    /// A chunk was signed.
+    Signed {
+        /// Its number.
+        sequence: u64,
+        /// When, in microseconds since the Unix epoch.
+        at_unix_micros: i64,
+    },
+    /// How one of several viewers in the process does.
+    Seen {
+        /// Its number, from 0.
+        viewer: u32,
+        /// What it counted and measured.
+        seen: Box<Seen>,
     },
     /// How watching goes.
     Watching {

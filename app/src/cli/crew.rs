@@ -1,17 +1,21 @@
-//! The demo's processes: this same program, started again in other roles.
+//! The processes of a demo or of a swarm that is measured: this same program, started again in other roles.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
 use runnel_media::capture::SourceSpec;
+use runnel_media::encode::EncoderChoice;
+use runnel_media::format::Size;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 
-use super::DemoArgs;
-use crate::cli::Failure;
-use crate::cli::child::Line;
+use super::Failure;
+use super::child::Line;
+
+/// The channel that is broadcast on.
+pub(super) const CHANNEL: &str = "demo";
 
 /// What a process is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +24,22 @@ pub(super) enum Role {
     Server,
     /// It broadcasts.
     Publisher,
-    /// It watches.
+    /// It watches, alone or for several viewers; numbered from 1.
     Viewer(u32),
+}
+
+/// What is broadcast.
+pub(super) struct Show<'a> {
+    pub(super) source: &'a SourceSpec,
+    pub(super) encoder: &'a EncoderChoice,
+    pub(super) size: Size,
+    pub(super) fps: u32,
+    pub(super) bitrate: u32,
+    pub(super) seconds: Duration,
+    /// From capture to the screen.
+    pub(super) delay: Duration,
+    /// Whether each chunk's signing is told.
+    pub(super) tell_chunks: bool,
 }
 
 /// Longest line that is read; a report is a few kilobytes.
@@ -29,8 +47,8 @@ const LINE_LIMIT: u64 = 1 << 20;
 /// How long a child may take to end once its standard input is closed.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// All processes of a demo; none outlives this value.
-pub(super) struct Children {
+/// All processes; none outlives this value.
+pub(super) struct Crew {
     program: PathBuf,
     folder: PathBuf,
     running: Vec<Running>,
@@ -45,7 +63,7 @@ struct Running {
     stdin: Option<ChildStdin>,
 }
 
-impl Children {
+impl Crew {
     pub(super) fn new(folder: PathBuf) -> Result<Self, Failure> {
         let program = std::env::current_exe()
             .map_err(|error| Failure::new(format!("this program cannot find itself: {error}")))?;
@@ -53,35 +71,29 @@ impl Children {
         Ok(Self { program, folder, running: Vec::new(), news, tell })
     }
 
-    /// Where the publisher's token lies.
-    pub(super) fn token_file(&self) -> PathBuf {
-        self.folder.join("token")
-    }
-
+    /// Starts the server.
     pub(super) fn spawn_server(&mut self) -> Result<(), Failure> {
         let mut command = self.command("server");
         command.arg("serve-embedded").arg("--lines");
         self.spawn(Role::Server, command)
     }
 
-    pub(super) fn spawn_publisher(&mut self, args: &DemoArgs, url: &str, channel: &str) -> Result<(), Failure> {
-        let token = self.token_file();
+    /// Makes the account and the channel, so that its address is known, and goes live on it.
+    pub(super) async fn spawn_publisher(&mut self, show: &Show<'_>, url: &str) -> Result<(), Failure> {
+        let token_file = self.folder.join("token");
+        let token = crate::session::account::register_channel(url, CHANNEL).await?;
+        crate::settings::file::replace(&token_file, token.as_bytes())
+            .map_err(|error| Failure::new(format!("the broadcaster's token could not be kept: {error}")))?;
         let mut command = self.command("publisher");
-        command.args([
-            "publish",
-            "--lines",
-            "--ephemeral-keys",
-            "--loopback",
-            "--server",
-            url,
-            "--channel",
-            channel,
-            "--token",
-        ]);
-        command.arg(token).arg("--source").arg(args.source.to_string());
-        command.arg("--encoder").arg(args.encoder.to_string()).arg("--size").arg(args.size.to_string());
-        command.arg("--fps").arg(args.fps.to_string()).arg("--bitrate").arg(args.bitrate.to_string());
-        command.arg("--seconds").arg(args.seconds.as_secs_f64().to_string());
+        command.args(["publish", "--lines", "--ephemeral-keys", "--loopback", "--server", url, "--channel", CHANNEL]);
+        command.arg("--token").arg(token_file).arg("--source").arg(show.source.to_string());
+        command.arg("--encoder").arg(show.encoder.to_string()).arg("--size").arg(show.size.to_string());
+        command.arg("--fps").arg(show.fps.to_string()).arg("--bitrate").arg(show.bitrate.to_string());
+        command.arg("--seconds").arg(show.seconds.as_secs_f64().to_string());
+        command.arg("--delay").arg(show.delay.as_millis().to_string());
+        if show.tell_chunks {
+            command.arg("--tell-chunks");
+        }
         // The encoders' measured speeds are the machine's, not the demo's: a second demo starts at once.
         if let Ok(paths) = crate::paths::Paths::find(None) {
             command.arg("--probe-cache").arg(paths.probe_cache());
@@ -89,25 +101,15 @@ impl Children {
         self.spawn(Role::Publisher, command)
     }
 
-    pub(super) fn spawn_viewer(&mut self, args: &DemoArgs, url: &str, channel: &str, id: u32) -> Result<(), Failure> {
-        let mut command = self.command(&format!("viewer-{id}"));
-        command.args(["watch", channel, "--lines", "--headless", "--loopback", "--p2p", "assist", "--server", url]);
-        if args.source == SourceSpec::Test {
-            command.arg("--strip");
-        }
-        if let Some(path) = args.screenshot.as_deref().filter(|_| id == 1) {
-            command.arg("--screenshot").arg(absolute(path));
-        }
-        self.spawn(Role::Viewer(id), command)
-    }
-
-    fn command(&self, name: &str) -> Command {
+    /// The start of a command line of this program, with a home folder of its own.
+    pub(super) fn command(&self, name: &str) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("--home").arg(self.folder.join(name));
         command
     }
 
-    fn spawn(&mut self, role: Role, mut command: Command) -> Result<(), Failure> {
+    /// Starts a process and listens to it.
+    pub(super) fn spawn(&mut self, role: Role, mut command: Command) -> Result<(), Failure> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
         let mut child = command
             .spawn()
@@ -129,7 +131,7 @@ impl Children {
                     }
                     text.clear();
                 }
-                // The demo may be over already; then nobody waits for this.
+                // All may be over already; then nobody waits for this.
                 let _ = tell.send((role, None)).await;
             });
         }
@@ -166,8 +168,8 @@ impl Children {
     }
 }
 
-/// The way out of a panic: every process is killed and reaped before the demo's folder goes.
-impl Drop for Children {
+/// The way out of a panic: every process is killed and reaped before their folder goes.
+impl Drop for Crew {
     fn drop(&mut self) {
         for running in &mut self.running {
             let _ = running.child.start_kill();
@@ -189,9 +191,4 @@ fn name(role: Role) -> String {
         Role::Publisher => "broadcaster".to_owned(),
         Role::Viewer(id) => format!("viewer {id}"),
     }
-}
-
-/// A child has the same working folder, but a path that is told apart in its errors is worth having whole.
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

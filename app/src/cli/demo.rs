@@ -1,23 +1,22 @@
 //! `runnel demo`: the whole path on one machine, as separate processes with real connections between them.
 
-mod children;
 mod collect;
 mod table;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use runnel_media::capture::SourceSpec;
 use runnel_media::encode::EncoderChoice;
 use runnel_media::format::Size;
 
-use super::child::{Line, unix_ms};
+use super::Failure;
+use super::child::unix_ms;
+use super::crew::{CHANNEL, Crew, Role, Show};
 use super::options;
-use super::{Failure, child};
-use children::{Children, Role};
+use super::stage::{self, Collect, Stage};
 use collect::Collector;
-use table::Table;
 
 /// Options of `runnel demo`.
 #[derive(Debug, Args)]
@@ -68,8 +67,6 @@ impl Default for DemoArgs {
 const START: Duration = Duration::from_secs(60);
 /// How long viewers may take to play out and report after the broadcast's end.
 const WIND_DOWN: Duration = Duration::from_secs(15);
-/// How often the table is drawn.
-const TICK: Duration = Duration::from_millis(500);
 
 /// Runs the demo.
 ///
@@ -77,23 +74,11 @@ const TICK: Duration = Duration::from_millis(500);
 /// When a process could not be started or somebody saw nothing.
 pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let runtime = super::runtime()?;
-    let folder = tempfile::Builder::new().prefix("runnel-demo-").tempdir().map_err(|error| {
-        Failure::new(format!("no temporary folder could be made: {error}"))
-            .next("set TMPDIR to a folder you may write to")
-    })?;
-    let outcome = runtime.block_on(async {
-        let mut demo = Demo::new(args, folder.path().to_owned())?;
-        let ended = tokio::select! {
-            ended = demo.play() => ended,
-            () = child::interrupted() => Err(Failure::interrupted()),
-        };
-        demo.table.finish();
-        demo.children.end_all().await;
-        ended.map(|()| demo.collector)
-    });
+    let folder = stage::folder("runnel-demo-")?;
+    let stage = Stage::new(folder.path().to_owned(), Collector::new(args.viewers), args.seconds)?;
+    let outcome = runtime.block_on(stage.run(async |stage| play(stage, args).await));
     drop(runtime);
-    let collector = outcome?;
-    conclude(args, &collector)
+    conclude(args, &outcome?)
 }
 
 /// Writes the report, prints the summary, and decides whether it was a success.
@@ -113,105 +98,51 @@ fn conclude(args: &DemoArgs, collector: &Collector) -> Result<(), Failure> {
         .next("RUST_LOG=info shows more"))
 }
 
-struct Demo<'a> {
-    args: &'a DemoArgs,
-    children: Children,
-    collector: Collector,
-    table: Table,
-    /// When the first chunk was published.
-    live_since: Option<Instant>,
+async fn play(stage: &mut Stage<Collector>, args: &DemoArgs) -> Result<(), Failure> {
+    stage.crew.spawn_server()?;
+    let server = |demo: &Collector| demo.server().map(str::to_owned);
+    let url = stage.until(START, "the server did not start", server).await?;
+    println!("server: {url}");
+    println!("playlist: {url}/live/{CHANNEL}/index.m3u8");
+    stage.crew.spawn_publisher(&show(args), &url).await?;
+    stage.until(START, "the broadcast did not start", Collector::live_unix_ms).await?;
+    stage.goes_live();
+    for viewer in 1..=args.viewers {
+        spawn_viewer(&mut stage.crew, args, &url, viewer)?;
+        stage.collector.viewer_started(viewer, unix_ms());
+    }
+    let end = args.seconds + WIND_DOWN;
+    stage.until(end, "the broadcast did not end", |demo| demo.published().then_some(())).await?;
+    // A viewer that never reports is told by its empty row; it is no reason to lose the others' figures.
+    let reported = stage.until(WIND_DOWN, "a viewer did not end", |demo| demo.all_watched().then_some(())).await;
+    if let Err(failure) = reported {
+        tracing::warn!(%failure, "the demo goes on without its figures");
+    }
+    Ok(())
 }
 
-impl<'a> Demo<'a> {
-    fn new(args: &'a DemoArgs, folder: PathBuf) -> Result<Self, Failure> {
-        Ok(Self {
-            args,
-            children: Children::new(folder)?,
-            collector: Collector::new(args.viewers),
-            table: Table::new(args.viewers, args.seconds),
-            live_since: None,
-        })
-    }
-
-    async fn play(&mut self) -> Result<(), Failure> {
-        self.children.spawn_server()?;
-        let url =
-            self.until(START, "the server did not start", |demo| demo.collector.server().map(str::to_owned)).await?;
-        let channel = prepare_channel(&url, &self.children).await?;
-        println!("server: {url}");
-        println!("playlist: {url}/live/{channel}/index.m3u8");
-        self.children.spawn_publisher(self.args, &url, &channel)?;
-        self.until(START, "the broadcast did not start", |demo| demo.collector.live_unix_ms()).await?;
-        self.live_since = Some(now());
-        for viewer in 1..=self.args.viewers {
-            self.children.spawn_viewer(self.args, &url, &channel, viewer)?;
-            self.collector.viewer_started(viewer, unix_ms());
-        }
-        let end = self.args.seconds + WIND_DOWN;
-        self.until(end, "the broadcast did not end", |demo| demo.collector.published().then_some(())).await?;
-        // A viewer that never reports is told by its empty row; it is no reason to lose the others' figures.
-        let reported =
-            self.until(WIND_DOWN, "a viewer did not end", |demo| demo.collector.all_watched().then_some(())).await;
-        if let Err(failure) = reported {
-            tracing::warn!(%failure, "the demo goes on without its figures");
-        }
-        Ok(())
-    }
-
-    /// Reads the children's lines until `done` says something, for at most `patience`.
-    async fn until<T>(
-        &mut self,
-        patience: Duration,
-        failure: &str,
-        done: impl Fn(&Self) -> Option<T>,
-    ) -> Result<T, Failure> {
-        let deadline = tokio::time::Instant::now() + patience;
-        let mut tick = tokio::time::interval(TICK);
-        loop {
-            if let Some(value) = done(self) {
-                return Ok(value);
-            }
-            tokio::select! {
-                news = self.children.next() => self.take(news)?,
-                _ = tick.tick() => self.table.draw(&self.collector, self.live_since.map(|since| now() - since)),
-                () = tokio::time::sleep_until(deadline) => {
-                    let why = self.collector.last_problem().map(|text| format!(": {text}")).unwrap_or_default();
-                    return Err(Failure::new(format!("{failure} within {} s{why}", patience.as_secs())).next("RUST_LOG=info shows more"));
-                }
-            }
-        }
-    }
-
-    fn take(&mut self, (role, news): (Role, Option<Line>)) -> Result<(), Failure> {
-        match news {
-            Some(line) => self.collector.take(role, line),
-            None => {
-                self.collector.ended(role);
-                let vital = match role {
-                    Role::Server => Some("the server ended"),
-                    Role::Publisher if !self.collector.published() => Some("the broadcaster ended too early"),
-                    Role::Publisher | Role::Viewer(_) => None,
-                };
-                if let Some(message) = vital {
-                    let why = self.collector.last_problem().map(|text| format!(": {text}")).unwrap_or_default();
-                    return Err(Failure::new(format!("{message}{why}")));
-                }
-            }
-        }
-        Ok(())
+fn show(args: &DemoArgs) -> Show<'_> {
+    Show {
+        source: &args.source,
+        encoder: &args.encoder,
+        size: args.size,
+        fps: args.fps,
+        bitrate: args.bitrate,
+        seconds: args.seconds,
+        delay: Duration::from_secs(1),
+        tell_chunks: false,
     }
 }
 
-/// Makes the demo's account and channel, so that its address is known, and leaves the token for the publisher.
-async fn prepare_channel(url: &str, children: &Children) -> Result<String, Failure> {
-    let name = "demo";
-    let token = crate::session::account::register_channel(url, name).await?;
-    crate::settings::file::replace(&children.token_file(), token.as_bytes())
-        .map_err(|error| Failure::new(format!("the demo's token could not be kept: {error}")))?;
-    Ok(name.to_owned())
-}
-
-#[expect(clippy::disallowed_methods, reason = "the demo is a driver: it paces real processes")]
-fn now() -> Instant {
-    Instant::now()
+fn spawn_viewer(crew: &mut Crew, args: &DemoArgs, url: &str, id: u32) -> Result<(), Failure> {
+    let mut command = crew.command(&format!("viewer-{id}"));
+    command.args(["watch", CHANNEL, "--lines", "--headless", "--loopback", "--p2p", "assist", "--server", url]);
+    if args.source == SourceSpec::Test {
+        command.arg("--strip");
+    }
+    if let Some(path) = args.screenshot.as_deref().filter(|_| id == 1) {
+        // A child has the same working folder, but a path that is told in its errors is worth having whole.
+        command.arg("--screenshot").arg(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+    }
+    crew.spawn(Role::Viewer(id), command)
 }

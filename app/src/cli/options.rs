@@ -34,6 +34,16 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     if (0.1..=31_536_000.0).contains(&value) { Ok(Duration::from_secs_f64(value)) } else { Err(legal()) }
 }
 
+/// Reads a delay from capture to screen in seconds, whole or not.
+///
+/// # Errors
+/// What would be legal.
+pub fn delay(text: &str) -> Result<Duration, String> {
+    let legal = || format!("{text:?} is no number of seconds from 0.3 to 30");
+    let value: f64 = text.parse().map_err(|_| legal())?;
+    if (0.3..=30.0).contains(&value) { Ok(Duration::from_secs_f64(value)) } else { Err(legal()) }
+}
+
 /// Reads a picture source.
 ///
 /// # Errors

@@ -78,6 +78,9 @@ pub struct PublishArgs {
     /// Serve viewers on this machine only.
     #[arg(long, hide = true)]
     pub loopback: bool,
+    /// Tell when each chunk was signed.
+    #[arg(long, hide = true)]
+    pub tell_chunks: bool,
     /// Keep the encoders' measured speeds in this file.
     #[arg(long, hide = true, value_name = "FILE")]
     pub probe_cache: Option<PathBuf>,
@@ -139,7 +142,7 @@ async fn publish(paths: &Paths, args: &PublishArgs, server: String, stop: Cancel
         record: args.record.clone(),
     };
     let broadcast = Broadcast::start(config);
-    let mut telling = Telling::new(args.lines);
+    let mut telling = Telling::new(args.lines, args.tell_chunks);
     let mut status = broadcast.status();
     let mut tick = tokio::time::interval(TICK);
     let mut usage = Usage::default();
@@ -281,11 +284,14 @@ struct Telling {
     encoder_told: bool,
     live_told: bool,
     bytes: u64,
+    /// The first chunk whose signing was not told; `None` where nobody wants to know.
+    next_chunk: Option<u64>,
 }
 
 impl Telling {
-    fn new(lines: bool) -> Self {
-        Self { teller: Teller::new(lines), encoder_told: false, live_told: false, bytes: 0 }
+    fn new(lines: bool, chunks: bool) -> Self {
+        let next_chunk = chunks.then_some(0);
+        Self { teller: Teller::new(lines), encoder_told: false, live_told: false, bytes: 0, next_chunk }
     }
 
     fn tick(&mut self, status: &BroadcastStatus) {
@@ -311,6 +317,12 @@ impl Telling {
         if let Some(micros) = status.first_chunk_micros.filter(|_| !self.live_told) {
             self.live_told = true;
             self.teller.line(|| Line::Live { at_unix_ms: micros as f64 / 1000.0 });
+        }
+        if let Some(next) = &mut self.next_chunk {
+            for &(sequence, at_unix_micros) in status.signed.iter().filter(|(sequence, _)| *sequence >= *next) {
+                self.teller.line(|| Line::Signed { sequence, at_unix_micros });
+            }
+            *next = status.signed.back().map_or(*next, |(sequence, _)| sequence + 1);
         }
         let problem = match &status.phase {
             Phase::Connecting { problem } => problem,

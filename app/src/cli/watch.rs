@@ -260,7 +260,8 @@ fn news(teller: &mut Teller, status: &WatchStatus) {
     teller.phase(phase_words(&status.phase), problem);
 }
 
-fn phase_word(phase: &Phase) -> &'static str {
+/// How far it has come, in a word.
+pub(super) fn phase_word(phase: &Phase) -> &'static str {
     match phase {
         Phase::Connecting { .. } => "connecting",
         Phase::Waiting => "waiting",

@@ -12,8 +12,9 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::Backoff;
 use super::broadcast::RENDITION;
+use super::uplink::Uplink;
+use super::{Backoff, clock};
 
 /// Most addresses that the tracker takes of one peer.
 const MOST_ADDRESSES: usize = 8;
@@ -45,6 +46,8 @@ pub(crate) struct Announcer {
     pub(crate) ticket: Option<String>,
     /// Whether the server's node may be a neighbour.
     pub(crate) server: bool,
+    /// What is known of our uplink.
+    pub(crate) uplink: Uplink,
     pub(crate) counters: Counters,
     /// Rung when the node wants more candidates than it has.
     pub(crate) hungry: Arc<Notify>,
@@ -106,7 +109,9 @@ impl Announcer {
         self.node.add_candidates(candidates(&announced.peers, self.server))
     }
 
-    async fn announce(&self, leaving: bool) -> Result<Announced, ClientError> {
+    async fn announce(&mut self, leaving: bool) -> Result<Announced, ClientError> {
+        let stats = (self.counters)();
+        self.uplink.gave(clock::now(), stats.bytes_to_peers);
         let announce = Announce {
             peer_id: self.node.peer_id().to_string(),
             addresses: self.node.addresses().iter().take(MOST_ADDRESSES).map(ToString::to_string).collect(),
@@ -114,7 +119,8 @@ impl Announcer {
             rendition: RENDITION.0,
             ticket: self.ticket.clone(),
             leaving,
-            stats: Some((self.counters)()),
+            uplink_kbps: self.uplink.kbps(),
+            stats: Some(stats),
         };
         self.client.announce(self.broadcast, &announce).await
     }

@@ -8,6 +8,7 @@ mod show;
 mod sitting;
 mod swarm;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -179,6 +180,8 @@ pub struct BroadcastStatus {
     pub viewers: u32,
     /// When the first chunk was published, in microseconds since 1970.
     pub first_chunk_micros: Option<i64>,
+    /// The latest chunks and when they were signed, in microseconds since 1970.
+    pub signed: VecDeque<(u64, i64)>,
     /// Play time that waits for the server.
     pub buffered: Duration,
     /// Chunks that waited too long and never reached the server.
@@ -204,6 +207,7 @@ impl Default for BroadcastStatus {
             problems: Vec::new(),
             viewers: 0,
             first_chunk_micros: None,
+            signed: VecDeque::new(),
             buffered: Duration::ZERO,
             upload_dropped: 0,
             media: PublishStats::default(),

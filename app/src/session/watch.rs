@@ -1,8 +1,10 @@
 //! Watching: from the swarm and the origin to the player.
 
+pub mod bare;
 mod feed;
 mod find;
 mod origin;
+pub mod player;
 mod presence;
 mod questions;
 mod run;
@@ -15,14 +17,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use backend_lite::api::{BroadcastInfo, ClientError};
-use runnel_media::pipeline::watch as player;
-use runnel_media::pipeline::watch::{WatchStats, Watcher};
-use runnel_p2p::node::NodeError;
+use runnel_media::pipeline::watch as pipeline;
+use runnel_media::pipeline::watch::{OnEvent, WatchEvent, WatchStats, Watcher};
+use runnel_p2p::node::{NodeError, NodeStats};
 use runnel_p2p::wire::ManifestError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use self::bare::BarePlayer;
+use self::player::Player;
 use super::recording::{Recording, RecordingError};
 use crate::settings::P2pMode;
 
@@ -42,7 +46,7 @@ pub struct WatchConfig {
     /// Exchange on this machine only.
     pub loopback: bool,
     /// The player's part.
-    pub player: player::WatchConfig,
+    pub player: pipeline::WatchConfig,
     /// Write what is watched to this file.
     pub record: Option<PathBuf>,
     /// Wait for a channel that is not live, and for the next show after one has ended.
@@ -107,7 +111,7 @@ pub enum WatchError {
     Swarm(#[from] NodeError),
     /// The player could not be started.
     #[error(transparent)]
-    Player(#[from] player::WatchError),
+    Player(#[from] pipeline::WatchError),
     /// The recording could not be started.
     #[error("the recording could not be started: {0}")]
     Recording(#[from] RecordingError),
@@ -180,6 +184,8 @@ pub struct WatchStatus {
     pub player: WatchStats,
     /// Where the bytes came from.
     pub delivery: Delivery,
+    /// What our node counted in the broadcast that is watched, where there is one.
+    pub node: Option<Arc<NodeStats>>,
 }
 
 impl Default for WatchStatus {
@@ -193,6 +199,7 @@ impl Default for WatchStatus {
             sound_lost: false,
             player: WatchStats::default(),
             delivery: Delivery::default(),
+            node: None,
         }
     }
 }
@@ -203,12 +210,12 @@ enum Ask {
     UploadCap(Option<u32>),
 }
 
-/// Something that is being watched; dropping it ends it without waiting.
-pub struct Watch {
+/// Something that is being watched, with the player that shows it; dropping it ends it without waiting.
+pub struct Watch<P: Player = Watcher> {
     stop: CancellationToken,
     status: watch::Receiver<WatchStatus>,
     asks: mpsc::Sender<Ask>,
-    player: Arc<Watcher>,
+    player: Arc<P>,
     task: JoinHandle<()>,
 }
 
@@ -221,19 +228,41 @@ impl Watch {
     /// # Errors
     /// When the player or the recording cannot be started.
     pub fn start(config: WatchConfig) -> Result<Self, WatchError> {
-        let (heard, events) = mpsc::channel(EVENTS);
-        let on_event = Box::new(move |event| {
-            if heard.try_send(event).is_err() {
-                tracing::debug!("a word of the player was lost");
-            }
-        });
-        let player = Arc::new(Watcher::start(config.player.clone(), on_event)?);
+        let (on_event, events) = event_queue();
+        let player = Watcher::start(config.player.clone(), on_event)?;
         let recording = config.record.clone().map(Recording::start).transpose()?;
+        Ok(Self::with(config, player, recording, events))
+    }
+}
+
+impl Watch<BarePlayer> {
+    /// Watches without decoding; otherwise as [`Watch::start`]. Nothing is recorded.
+    pub fn start_bare(config: WatchConfig) -> Self {
+        let (on_event, events) = event_queue();
+        let player = BarePlayer::start(config.player.target_delay, on_event);
+        Self::with(config, player, None, events)
+    }
+}
+
+/// What a player says goes in at one end and is read at the other.
+fn event_queue() -> (OnEvent, mpsc::Receiver<WatchEvent>) {
+    let (heard, events) = mpsc::channel(EVENTS);
+    let on_event = Box::new(move |event| {
+        if heard.try_send(event).is_err() {
+            tracing::debug!("a word of the player was lost");
+        }
+    });
+    (on_event, events)
+}
+
+impl<P: Player> Watch<P> {
+    fn with(config: WatchConfig, player: P, recording: Option<Recording>, events: mpsc::Receiver<WatchEvent>) -> Self {
+        let player = Arc::new(player);
         let stop = CancellationToken::new();
         let (tell, status) = watch::channel(WatchStatus::default());
         let (asks, asked) = mpsc::channel(16);
         let task = tokio::spawn(run::run(config, player.clone(), recording, events, asked, tell, stop.clone()));
-        Ok(Self { stop, status, asks, player, task })
+        Self { stop, status, asks, player, task }
     }
 
     /// What is known now, and a way to wait for more.
@@ -241,8 +270,8 @@ impl Watch {
         self.status.clone()
     }
 
-    /// The player: its pictures, volume, pause.
-    pub fn player(&self) -> &Arc<Watcher> {
+    /// The player: its pictures, volume, pause, or what it measured.
+    pub fn player(&self) -> &Arc<P> {
         &self.player
     }
 
@@ -275,7 +304,7 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl<P: Player> Drop for Watch<P> {
     fn drop(&mut self) {
         self.stop.cancel();
     }

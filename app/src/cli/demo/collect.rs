@@ -1,7 +1,9 @@
 //! Gathers what the demo's processes tell, and makes the report of it. Pure.
 
-use super::children::Role;
+use super::table;
 use crate::cli::child::Line;
+use crate::cli::crew::Role;
+use crate::cli::stage::Collect;
 use crate::report::{DemoReport, EncoderReport, PublisherReport, Totals, VERSION, ViewerReport, round};
 
 /// Everything that was told so far.
@@ -64,16 +66,8 @@ impl Collector {
         self.live_unix_ms
     }
 
-    pub(super) fn published(&self) -> bool {
-        self.published.is_some()
-    }
-
     pub(super) fn all_watched(&self) -> bool {
         self.viewers.iter().all(|viewer| viewer.report.is_some() || viewer.ended)
-    }
-
-    pub(super) fn last_problem(&self) -> Option<&str> {
-        self.problem.as_deref()
     }
 
     fn viewer(&mut self, id: u32) -> Option<&mut Viewer> {
@@ -87,17 +81,32 @@ impl Collector {
         }
     }
 
-    /// A process will say no more.
-    pub(super) fn ended(&mut self, role: Role) {
-        if let Role::Viewer(id) = role
-            && let Some(viewer) = self.viewer(id)
-        {
-            viewer.ended = true;
-            viewer.state = "ended".to_owned();
+    pub(super) fn report(&self, size: &str, fps: u32, seconds: f64) -> DemoReport {
+        let viewers: Vec<_> = (1..).zip(&self.viewers).map(|(id, viewer)| self.viewer_report(id, viewer)).collect();
+        let watched_ms = self.viewers.iter().map(|viewer| viewer.watched_ms).sum();
+        let totals = Totals::of(&viewers, watched_ms);
+        DemoReport {
+            version: VERSION,
+            encoder: self.encoder.clone(),
+            size: size.to_owned(),
+            fps,
+            seconds,
+            publisher: self.published.clone().unwrap_or_default(),
+            viewers,
+            totals,
         }
     }
 
-    pub(super) fn take(&mut self, role: Role, line: Line) {
+    fn viewer_report(&self, id: u32, viewer: &Viewer) -> ViewerReport {
+        let from = viewer.started_unix_ms.into_iter().chain(self.live_unix_ms).reduce(f64::max);
+        let first_frame_ms =
+            viewer.first_frame_unix_ms.zip(from).map(|(shown, from)| round((shown - from).max(0.0), 1));
+        ViewerReport { id, first_frame_ms, ..viewer.report.clone().unwrap_or_default() }
+    }
+}
+
+impl Collect for Collector {
+    fn take(&mut self, role: Role, line: Line) {
         match (role, line) {
             (Role::Server, Line::Server { url }) => self.server = Some(url),
             (Role::Publisher, Line::Encoder { encoder }) => self.encoder = encoder,
@@ -128,27 +137,29 @@ impl Collector {
         }
     }
 
-    pub(super) fn report(&self, size: &str, fps: u32, seconds: f64) -> DemoReport {
-        let viewers: Vec<_> = (1..).zip(&self.viewers).map(|(id, viewer)| self.viewer_report(id, viewer)).collect();
-        let watched_ms = self.viewers.iter().map(|viewer| viewer.watched_ms).sum();
-        let totals = Totals::of(&viewers, watched_ms);
-        DemoReport {
-            version: VERSION,
-            encoder: self.encoder.clone(),
-            size: size.to_owned(),
-            fps,
-            seconds,
-            publisher: self.published.clone().unwrap_or_default(),
-            viewers,
-            totals,
+    fn ended(&mut self, role: Role) {
+        if let Role::Viewer(id) = role
+            && let Some(viewer) = self.viewer(id)
+        {
+            viewer.ended = true;
+            viewer.state = "ended".to_owned();
         }
     }
 
-    fn viewer_report(&self, id: u32, viewer: &Viewer) -> ViewerReport {
-        let from = viewer.started_unix_ms.into_iter().chain(self.live_unix_ms).reduce(f64::max);
-        let first_frame_ms =
-            viewer.first_frame_unix_ms.zip(from).map(|(shown, from)| round((shown - from).max(0.0), 1));
-        ViewerReport { id, first_frame_ms, ..viewer.report.clone().unwrap_or_default() }
+    fn published(&self) -> bool {
+        self.published.is_some()
+    }
+
+    fn last_problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    fn rows(&self) -> Vec<String> {
+        table::lines(self)
+    }
+
+    fn plain(&self) -> String {
+        table::plain(self)
     }
 }
 

@@ -1,80 +1,12 @@
 //! What the demo shows while it runs, and at its end.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
-use std::time::Duration;
-
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::collect::Collector;
 use crate::report::DemoReport;
 
-/// How many ticks pass between two plain lines.
-const PLAIN_EVERY: u32 = 4;
-
-/// The live table: rows and a bar on a terminal, a line now and then elsewhere. All of it on standard error.
-pub(super) struct Table {
-    seconds: Duration,
-    form: Form,
-}
-
-enum Form {
-    Rows { all: MultiProgress, bar: ProgressBar, rows: Vec<ProgressBar> },
-    Plain { ticks: u32 },
-}
-
-impl Table {
-    pub(super) fn new(viewers: u32, seconds: Duration) -> Self {
-        if !std::io::stderr().is_terminal() {
-            return Self { seconds, form: Form::Plain { ticks: 0 } };
-        }
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        let style =
-            |template: &str| ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let row = |_| all.add(ProgressBar::new(1).with_style(style("{msg}")));
-        // A heading and the publisher, then the viewers.
-        let rows: Vec<_> = (0..viewers + 2).map(row).collect();
-        let bar = all.add(ProgressBar::new(u64::try_from(seconds.as_millis()).unwrap_or(u64::MAX)));
-        bar.set_style(style("{bar:40} {msg}"));
-        Self { seconds, form: Form::Rows { all, bar, rows } }
-    }
-
-    /// Draws once more.
-    pub(super) fn draw(&mut self, collector: &Collector, live_for: Option<Duration>) {
-        let at = live_for.unwrap_or_default().min(self.seconds);
-        let clock = format!("{:.0}/{:.0} s", at.as_secs_f64(), self.seconds.as_secs_f64());
-        match &mut self.form {
-            Form::Rows { bar, rows, .. } => {
-                for (row, text) in rows.iter().zip(lines(collector)) {
-                    row.set_message(text);
-                    row.tick();
-                }
-                bar.set_position(u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
-                bar.set_message(clock);
-            }
-            Form::Plain { ticks } => {
-                if *ticks % PLAIN_EVERY == 0 {
-                    eprintln!("{clock}  {}", plain(collector));
-                }
-                *ticks += 1;
-            }
-        }
-    }
-
-    /// Takes the table away; the summary follows.
-    pub(super) fn finish(&mut self) {
-        if let Form::Rows { all, bar, rows } = &self.form {
-            for row in rows {
-                row.finish();
-            }
-            bar.finish_and_clear();
-            // A terminal that is gone cannot be cleared.
-            let _ = all.clear();
-        }
-    }
-}
-
-fn lines(collector: &Collector) -> Vec<String> {
+/// The rows: a heading, the broadcaster, the viewers.
+pub(super) fn lines(collector: &Collector) -> Vec<String> {
     let mut lines =
         vec![format!("{:<11} {:<13} {:>7} {:>9} {:>7} {:>11}", "", "state", "frames", "delay", "stalls", "from peers")];
     let publishing = &collector.publishing;
@@ -94,7 +26,8 @@ fn lines(collector: &Collector) -> Vec<String> {
     lines
 }
 
-fn plain(collector: &Collector) -> String {
+/// The same in one line.
+pub(super) fn plain(collector: &Collector) -> String {
     let publishing = &collector.publishing;
     let state = if publishing.state.is_empty() { "starting" } else { &publishing.state };
     let mut text = format!("broadcaster {state}, {} frames, {} dropped", publishing.frames, publishing.dropped);

@@ -24,6 +24,8 @@ const NOTICEABLE: Duration = Duration::from_millis(1500);
 const NEAR_END: f64 = 0.35;
 /// How long the last chunks may take to reach the server.
 const DRAIN: Duration = Duration::from_secs(5);
+/// Chunks whose signing is remembered.
+const SIGNED: usize = 64;
 
 /// A broadcast under way.
 pub(super) struct Show<'a> {
@@ -189,6 +191,14 @@ impl<'a> Show<'a> {
                 return;
             }
         };
+        // Told with the next change of the status: nobody waits for this alone.
+        self.status.send_if_modified(|it| {
+            if it.signed.len() == SIGNED {
+                it.signed.pop_front();
+            }
+            it.signed.push_back((signed.header.sequence.0, clock::unix_micros()));
+            false
+        });
         if let Some(swarm) = &self.swarm
             && let Err(error) = swarm.node.publish(signed.clone())
         {

@@ -13,6 +13,7 @@ use super::book::{Book, RENDITION};
 use super::sitting::Sitting;
 use super::{BroadcastConfig, BroadcastError};
 use crate::session::announce::{Announcer, Tracked, peer_stats};
+use crate::session::uplink::{Cap, Uplink};
 
 /// A node with its announcements.
 pub(super) struct Swarm {
@@ -30,6 +31,8 @@ impl Swarm {
         book: &Book,
         manifest: SignedManifest,
     ) -> Result<Self, BroadcastError> {
+        let described = manifest.peek().ok();
+        let stream_kbps = described.and_then(|it| Some(it.rendition(RENDITION)?.bitrate_kbps)).unwrap_or(0);
         let keys = [sitting.channel.keys.clone(), vec![config.key.public()]].concat();
         let mut node_config = NodeConfig::publisher(manifest, keys, RENDITION, book.broadcast_key().clone());
         node_config.upload_cap_kbps = config.swarm.upload_cap_kbps;
@@ -46,6 +49,7 @@ impl Swarm {
             role: PeerKind::Publisher,
             ticket: None,
             server: true,
+            uplink: Uplink::new(Cap::new(config.swarm.upload_cap_kbps), stream_kbps),
             counters: Box::new({
                 let node = node.clone();
                 move || peer_stats(&node.stats())

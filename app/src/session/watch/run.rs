@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use runnel_media::pipeline::watch::{WatchEvent, Watcher};
+use runnel_media::pipeline::watch::WatchEvent;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::find::find;
+use super::player::Player;
 use super::timeline::Timeline;
 use super::viewing::{Over, Viewing};
 use super::{Ask, Delivery, EndReason, Phase, Recording, WatchConfig, WatchError, WatchStatus};
@@ -15,7 +16,7 @@ use crate::session::clock;
 /// What outlives a single broadcast.
 pub(super) struct Session {
     pub(super) config: WatchConfig,
-    pub(super) player: Arc<Watcher>,
+    pub(super) player: Arc<dyn Player>,
     pub(super) recording: Option<Recording>,
     pub(super) events: mpsc::Receiver<WatchEvent>,
     pub(super) asks: mpsc::Receiver<Ask>,
@@ -31,7 +32,7 @@ pub(super) struct Session {
 /// Runs to the end; the last status says how it ended.
 pub(super) async fn run(
     config: WatchConfig,
-    player: Arc<Watcher>,
+    player: Arc<dyn Player>,
     recording: Option<Recording>,
     events: mpsc::Receiver<WatchEvent>,
     asks: mpsc::Receiver<Ask>,

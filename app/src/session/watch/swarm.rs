@@ -16,6 +16,7 @@ use super::{Delivery, WatchConfig, WatchError};
 use crate::session::announce::{Announcer, Tracked, candidates, peer_stats, ticket_bytes};
 use crate::session::broadcast::RENDITION;
 use crate::session::clock;
+use crate::session::uplink::{Cap, Uplink};
 use crate::settings::P2pMode;
 
 /// Chunks that are fetched from the server at once.
@@ -35,6 +36,7 @@ pub(super) struct Swarm {
     announcing: JoinHandle<()>,
     stop: CancellationToken,
     hungry: Arc<Notify>,
+    cap: Cap,
     found: Found,
     fetches: JoinSet<(u64, Result<SignedChunk, ClientError>)>,
     /// What is being fetched or waits for that, with its deadline.
@@ -47,7 +49,9 @@ impl Swarm {
     pub(super) async fn join(config: &WatchConfig, found: Found) -> Result<Self, WatchError> {
         let keypair = Keypair::generate_ed25519();
         let peer_id = keypair.public().to_peer_id().to_string();
-        let first = first_announce(&found, peer_id).await;
+        let first = first_announce(&found, peer_id, config.upload_cap_kbps).await;
+        let stream_kbps = found.manifest.rendition(RENDITION).map_or(0, |rendition| rendition.bitrate_kbps);
+        let cap = Cap::new(config.upload_cap_kbps);
         let mut node_config = NodeConfig::viewer(found.signed.clone(), found.channel_keys.clone(), RENDITION);
         node_config.community_key = Some(found.community_key);
         node_config.target_delay = config.player.target_delay;
@@ -72,6 +76,7 @@ impl Swarm {
             node: node.clone(),
             role: PeerKind::Viewer,
             server: origin,
+            uplink: Uplink::new(cap.clone(), stream_kbps),
             ticket: first.map(|announced| announced.ticket),
             counters: Box::new({
                 let node = node.clone();
@@ -87,6 +92,7 @@ impl Swarm {
             announcing,
             stop,
             hungry,
+            cap,
             found,
             fetches: JoinSet::new(),
             wanted: HashMap::new(),
@@ -147,6 +153,14 @@ impl Swarm {
         self.start_fetches();
     }
 
+    /// Puts another upload cap in force, and lets the tracker know with the next announce.
+    pub(super) fn set_upload_cap(&self, kbps: Option<u32>) {
+        self.cap.set(kbps);
+        if let Err(error) = self.node.set_upload_cap(kbps) {
+            tracing::warn!(%error, "the upload cap could not be changed");
+        }
+    }
+
     /// Another manifest of the same broadcast is in force.
     pub(super) fn set_manifest(&mut self, found: Found) {
         self.found = found;
@@ -177,8 +191,8 @@ impl Swarm {
     }
 }
 
-async fn first_announce(found: &Found, peer_id: String) -> Option<Announced> {
-    let announce = Announce { peer_id, rendition: RENDITION.0, ..Announce::default() };
+async fn first_announce(found: &Found, peer_id: String, uplink_kbps: Option<u32>) -> Option<Announced> {
+    let announce = Announce { peer_id, rendition: RENDITION.0, uplink_kbps, ..Announce::default() };
     match tokio::time::timeout(TRACKER, found.client.announce(found.broadcast.id, &announce)).await {
         Ok(Ok(announced)) => Some(announced),
         Ok(Err(error)) => {

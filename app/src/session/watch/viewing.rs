@@ -1,6 +1,7 @@
 //! One broadcast being watched.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backend_lite::api::{BroadcastState, ChunkRange};
@@ -289,10 +290,8 @@ impl<'a> Viewing<'a> {
     fn ask(&mut self, ask: Ask) {
         let Ask::UploadCap(kbps) = ask;
         self.session.config.upload_cap_kbps = kbps;
-        if let Feed::Swarm(swarm) = &self.feed
-            && let Err(error) = swarm.node.set_upload_cap(kbps)
-        {
-            tracing::warn!(%error, "the upload cap could not be changed");
+        if let Feed::Swarm(swarm) = &self.feed {
+            swarm.set_upload_cap(kbps);
         }
     }
 
@@ -341,14 +340,14 @@ impl<'a> Viewing<'a> {
                 tracing::debug!(%error, "the node was not told of the playhead");
             }
         }
-        let tracked = match &self.feed {
-            Feed::Swarm(swarm) => Some(*swarm.tracked.borrow()),
-            Feed::Origin { .. } => None,
+        let (tracked, node) = match &self.feed {
+            Feed::Swarm(swarm) => (Some(*swarm.tracked.borrow()), Some(Arc::new(swarm.node.stats()))),
+            Feed::Origin { .. } => (None, None),
         };
         let stats = self.session.player.stats();
         let delivery = self.session.before.plus(self.feed.delivery());
         self.session.status.send_modify(|it| {
-            (it.player, it.delivery) = (stats, delivery);
+            (it.player, it.delivery, it.node) = (stats, delivery, node);
             if let Some(tracked) = tracked.filter(|tracked| tracked.state.is_some()) {
                 it.viewers = tracked.viewers;
             }
