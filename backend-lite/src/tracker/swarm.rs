@@ -176,7 +176,7 @@ impl Swarm {
             let (source, from) = (moved.source, self.peers.len());
             self.index.insert(moved.peer_id.clone(), at);
             self.group_of(source, |group| {
-                group.iter_mut().filter(|place| **place == from).for_each(|place| *place = at)
+                group.iter_mut().filter(|place| **place == from).for_each(|place| *place = at);
             });
         }
         match gone.kind {
