@@ -5,6 +5,7 @@ mod demo;
 mod memory;
 mod preprocess;
 mod quality;
+mod tracker;
 mod usage;
 
 use std::fmt;
@@ -21,6 +22,7 @@ pub const ALL: &[(&str, Measure)] = &[
     ("watch-path", codec::watch_path),
     ("server-memory", memory::idle_server),
     ("viewer-memory", memory::viewer_at_720p),
+    ("tracker", tracker::announces),
     ("demo-test", demo::test_picture),
     ("demo-rav1e", demo::rav1e),
     ("demo-file", demo::file),

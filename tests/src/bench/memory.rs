@@ -10,21 +10,27 @@ use super::usage::resident_mib;
 use super::{Bound, Table};
 use crate::process::{Process, binary};
 
-/// A server that nobody uses.
-pub(super) fn idle_server(table: &mut Table) -> Result<()> {
-    let home = tempfile::tempdir()?;
+/// A server with a folder of its own and more lines in its `[server]` section, and its address.
+pub(super) fn start_server(home: &tempfile::TempDir, more: &str) -> Result<(Process, String)> {
     let config = home.path().join("server.toml");
-    std::fs::write(&config, format!("data = {:?}\n[server]\nlisten = \"127.0.0.1:0\"\n", home.path().join("data")))?;
+    let data = home.path().join("data");
+    std::fs::write(&config, format!("data = {data:?}\n[server]\nlisten = \"127.0.0.1:0\"\n{more}"))?;
     let server = Process::start(
         Command::new(binary("backend-lite")?).arg("serve").arg("--config").arg(&config).stderr(Stdio::null()),
     )?;
-    let address = loop {
+    loop {
         let line = server.line(Duration::from_secs(20))?;
         if let Some(at) = line.find("http://") {
-            break line[at..].split_whitespace().next().context("an address")?.to_owned();
+            let address = line[at..].split_whitespace().next().context("an address")?.to_owned();
+            return Ok((server, address));
         }
-    };
-    let _ = address;
+    }
+}
+
+/// A server that nobody uses.
+pub(super) fn idle_server(table: &mut Table) -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let (server, _) = start_server(&home, "")?;
     table.add("server-memory", "resident memory of an idle server, MiB", resident_mib(server.id())?, Bound::Most(40.0));
     Ok(())
 }

@@ -298,7 +298,7 @@ mod tests {
             start: Timestamp::from_micros(start),
             duration: Duration::from_millis(100),
             captured: WallClock::from_micros(inner.wall + start),
-            keyframe: sequence % 10 == 0,
+            keyframe: sequence.is_multiple_of(10),
             discontinuity: false,
             data: Bytes::new(),
         }
@@ -313,8 +313,9 @@ mod tests {
     impl Bench {
         /// A player whose time passes only as it is told.
         fn new() -> Self {
-            let (heard, events) = mpsc::channel();
-            let player = BarePlayer::start(Duration::from_millis(500), Box::new(move |event| drop(heard.send(event))));
+            let (heard, events) = mpsc::sync_channel(64);
+            let player =
+                BarePlayer::start(Duration::from_millis(500), Box::new(move |event| drop(heard.try_send(event))));
             player.stop();
             player.inner.lock().handle(clock::now(), Input::Init(1));
             let now = player.inner.lock().started;
