@@ -47,6 +47,7 @@ mod parents;
 mod push;
 mod repair;
 mod seeding;
+mod silence;
 mod start;
 mod stats;
 mod table;
@@ -75,7 +76,13 @@ use upload::Upload;
 use window::Window;
 
 /// How often the mesh looks after parents, seeds and neighbours.
-const HOUSEKEEPING: Duration = Duration::from_millis(100);
+const HOUSEKEEPING: Duration = upload::LOOK;
+
+/// How long a stripe may find no parent among the neighbours before others are asked for.
+const FORSAKEN: Duration = Duration::from_millis(300);
+
+/// Most neighbours of one network: whoever owns a few must not surround us.
+const OF_ONE_NETWORK: usize = 2;
 
 /// The machine that decides who sends which piece to whom; its module's page tells how to drive it.
 #[derive(Debug)]
@@ -108,6 +115,8 @@ pub struct Mesh {
     repair_at: Option<Instant>,
     improve_at: Instant,
     candidates_at: Instant,
+    /// When a viewer that finds no parent may ask for more acquaintances.
+    forsaken_at: Instant,
     /// When a strong viewer looks for more acquaintances.
     acquaint_at: Instant,
     stats: Stats,
@@ -148,6 +157,7 @@ impl Mesh {
             repair_at: None,
             improve_at,
             candidates_at,
+            forsaken_at: now,
             acquaint_at: candidates_at,
             stats: Stats::default(),
             config,
@@ -276,8 +286,15 @@ impl Mesh {
             neighbour.wants.tidy(base);
             neighbour.refuses.retain(|_, until| *until > now);
             neighbour.failures *= 0.98;
+            if neighbour.shunned.is_some_and(|until| now.saturating_duration_since(until) > silence::FORGOTTEN) {
+                neighbour.shunned = Some(now);
+                neighbour.broken = neighbour.broken.saturating_sub(1);
+            }
         }
         self.rank_children();
+        if !self.children.is_empty() {
+            self.look_after_line(now);
+        }
         if self.is_source() {
             self.assign_seeds(now);
         } else {
@@ -289,7 +306,7 @@ impl Mesh {
     }
 
     fn on_joined(&mut self, now: Instant, id: NeighbourId, info: NeighbourInfo) {
-        if !self.has_room() && !self.neighbours.contains_key(&id) {
+        if !(self.has_room() && self.is_diverse(info.network)) && !self.neighbours.contains_key(&id) {
             self.outputs.push_back(Output::Drop { neighbour: id, reason: DropReason::Full });
             return;
         }
@@ -304,6 +321,12 @@ impl Mesh {
     fn has_room(&self) -> bool {
         let strong = usize::from(self.places() / u16::from(self.modulus())).min(20);
         self.neighbours.len() < self.config.max_neighbours * (6 + strong) / 6
+    }
+
+    /// Tells whether one more neighbour of a network leaves room for others.
+    fn is_diverse(&self, network: Option<u64>) -> bool {
+        let same = |neighbour: &&Neighbour| neighbour.info.network == network;
+        network.is_none() || self.neighbours.values().filter(same).count() < OF_ONE_NETWORK
     }
 
     fn on_left(&mut self, now: Instant, id: NeighbourId) {
@@ -371,6 +394,13 @@ impl Mesh {
     }
 
     fn want_candidates(&mut self, now: Instant) {
+        let lost = |stripe: &Stripe| stripe.orphan_since.is_some_and(|at| now.saturating_duration_since(at) > FORSAKEN);
+        let forsaken = self.start.is_running() && self.stripes.iter().any(lost);
+        if forsaken && now >= self.forsaken_at && self.has_room() {
+            // Nobody we know takes us in: perhaps somebody else does.
+            self.forsaken_at = now + Duration::from_secs(1);
+            self.outputs.push_back(Output::WantCandidates { count: 6 });
+        }
         if now < self.candidates_at {
             return;
         }

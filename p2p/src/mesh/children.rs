@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::event::NeighbourId;
+use super::neighbour::Neighbour;
 use super::{Mesh, Output};
 use crate::wire::control::NO_PATH;
 use crate::wire::{Control, Sequence};
@@ -11,6 +12,8 @@ use crate::wire::{Control, Sequence};
 const FAN_OUT: u16 = 8;
 /// Below so many viewers every tree is flat anyway, and nobody is picky about stripes.
 const SMALL: usize = 100;
+/// A child that confirmed something in time so lately does well.
+const LATELY: Duration = Duration::from_millis(600);
 /// How long a child is safe from stronger ones.
 const SETTLED: Duration = Duration::from_secs(2);
 
@@ -60,6 +63,9 @@ impl Mesh {
         if refused != 0 {
             self.stats.stripes_rejected += u64::from(refused.count_ones());
             self.send(from, Control::Reject { modulus, stripes: refused, from: Sequence(0) });
+            // It thought that there was room.
+            let status = self.status();
+            self.send(from, Control::Status(status));
         }
         if refused != stripes {
             self.rank_children();
@@ -139,17 +145,9 @@ impl Mesh {
         let Some(newcomer) = self.neighbours.get(&newcomer).map(|it| it.strength(stripe, modulus)) else {
             return false;
         };
-        let children = self.children.iter().filter_map(|&id| Some((id, self.neighbours.get(&id)?)));
-        let settled = children.filter(|(_, child)| {
-            child.child_since.is_some_and(|since| now.saturating_duration_since(since) >= SETTLED)
-        });
-        let served = settled.flat_map(|(id, child)| {
-            let modulus = child.wants.modulus();
-            let stripes = (0..modulus).filter(|stripe| child.wants.mask() >> stripe & 1 == 1);
-            stripes
-                .map(move |stripe| (child.strength(stripe, modulus), std::cmp::Reverse(child.rtt), id, modulus, stripe))
-        });
-        let Some((strength, _, weakest, modulus, stripe)) = served.min() else { return false };
+        let settled =
+            |child: &Neighbour| child.child_since.is_some_and(|since| now.saturating_duration_since(since) >= SETTLED);
+        let Some((strength, _, weakest, modulus, stripe)) = self.served(settled).min() else { return false };
         // Only for someone clearly stronger, or children would push each other out for ever.
         if 2 * strength >= newcomer {
             return false;
@@ -160,6 +158,41 @@ impl Mesh {
         self.stats.children_preempted += 1;
         self.send(weakest, Control::Reject { modulus, stripes: 1 << stripe, from });
         true
+    }
+
+    /// Notices when the line carries less than was promised, and lets go of the children that cannot be served any more.
+    pub(super) fn look_after_line(&mut self, now: Instant) {
+        // One child may have trouble of its own; where most of several do, it is ours.
+        let children = self.children.iter().filter_map(|id| self.neighbours.get(id));
+        let (held, fine) = children.fold((0, 0), |(held, fine), child| {
+            let stuck = child.in_flight.front().is_some_and(|flight| child.is_held_up(now, flight.at));
+            let prompt = now.saturating_duration_since(child.prompt) < LATELY;
+            (held + usize::from(stuck), fine + usize::from(prompt && !stuck))
+        });
+        if !self.upload.measure(now, held > fine.max(1), self.pace.0) {
+            return;
+        }
+        let from = self.window.end();
+        while self.places_taken() > usize::from(self.upload.places(self.pace.0, self.modulus(), true)) {
+            let Some((_, _, weakest, modulus, stripe)) = self.served(|_| true).min() else { break };
+            self.stop_stripes(weakest, modulus, 1 << stripe, from);
+            self.send(weakest, Control::Reject { modulus, stripes: 1 << stripe, from: Sequence(0) });
+        }
+        self.gossip.tell_status(now);
+    }
+
+    /// What is pushed to whom, the least worth it first: strength and nearness of the child, who it is, and the stripe.
+    fn served(
+        &self,
+        which: impl Fn(&Neighbour) -> bool,
+    ) -> impl Iterator<Item = (u16, std::cmp::Reverse<Duration>, NeighbourId, u8, u8)> {
+        let children = self.children.iter().filter_map(|&id| Some((id, self.neighbours.get(&id)?)));
+        children.filter(move |(_, child)| which(child)).flat_map(|(id, child)| {
+            let modulus = child.wants.modulus();
+            let stripes = (0..modulus).filter(|stripe| child.wants.mask() >> stripe & 1 == 1);
+            stripes
+                .map(move |stripe| (child.strength(stripe, modulus), std::cmp::Reverse(child.rtt), id, modulus, stripe))
+        })
     }
 
     pub(super) fn on_unsubscribe(

@@ -7,8 +7,8 @@ use rand::RngExt;
 
 use super::Mesh;
 use super::event::NeighbourId;
-use super::neighbour::stripe_of;
-use super::parents::DEEPEST;
+use super::neighbour::{Neighbour, stripe_of};
+use super::parents::{DEEPEST, Stripe};
 use super::push::REACH_BACK;
 use super::start::Phase;
 use crate::wire::{Control, Sequence};
@@ -18,37 +18,61 @@ use crate::wire::{Control, Sequence};
 const WORTH: [(f64, f64); 2] = [(20.0, 0.1), (50.0, 0.2)];
 /// How long a parent is kept at least, by both.
 const KEPT: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
-/// How long a stripe looks for a viewer before it asks a source.
+/// How long a stripe finds nobody to ask before it asks a source.
 const SOURCE_AFTER: Duration = Duration::from_millis(500);
+/// From how many viewers on no network leads most of our stripes: 3 of 8 where the neighbour has proved itself, 2
+/// where it has not yet, 1 where it has broken a promise.
+pub(super) const DIVERSE: usize = 200;
+/// How long a stripe may be without a parent before even those who broke a promise may lead more.
+const ANYONE_AFTER: Duration = Duration::from_secs(2);
 /// How long depths from before the loss of a parent still mean something.
 const DEPTHS_HOLD: Duration = Duration::from_millis(300);
 
 impl Mesh {
-    /// Finds a parent for every stripe that has none.
+    /// Finds a parent for every stripe that has none, and after a loss another to try at the same time: a refusal would cost a
+    /// round trip.
     pub(super) fn choose_parents(&mut self, now: Instant) {
         let mut chosen: BTreeMap<NeighbourId, u32> = BTreeMap::new();
+        let mut rivals: BTreeMap<NeighbourId, u32> = BTreeMap::new();
         for stripe in 0..self.modulus() {
             let state = &mut self.stripes[usize::from(stripe)];
             if state.parent.is_some() {
                 continue;
             }
             state.orphan_since.get_or_insert(now);
-            if let Some(id) = self.best_parent(now, stripe, &chosen) {
-                *chosen.entry(id).or_default() |= 1 << stripe;
+            state.unasked_since.get_or_insert(now);
+            let bereaved = state.bereaved;
+            let Some(id) = self.best_parent(now, stripe, &chosen, None) else { continue };
+            *chosen.entry(id).or_default() |= 1 << stripe;
+            if bereaved && let Some(rival) = self.best_parent(now, stripe, &rivals, Some(id)) {
+                *rivals.entry(rival).or_default() |= 1 << stripe;
             }
         }
         let next = self.next_unheard();
         for (id, stripes) in chosen {
-            // Stripes that someone still delivers for a while start later.
-            let mut starts: BTreeMap<Sequence, u32> = BTreeMap::new();
-            for stripe in (0..self.modulus()).filter(|stripe| stripes >> stripe & 1 == 1) {
-                let from = self.first_missing(stripe, next).max(self.stripes[usize::from(stripe)].covered);
-                *starts.entry(from).or_default() |= 1 << stripe;
-            }
-            for (from, stripes) in starts {
+            for (from, stripes) in self.starts(stripes, next) {
                 self.subscribe(now, id, stripes, from);
             }
         }
+        let modulus = self.modulus();
+        for (id, stripes) in rivals {
+            for (from, stripes) in self.starts(stripes, next) {
+                self.send(id, Control::Subscribe { modulus, stripes, from, headers: false });
+            }
+            for stripe in (0..modulus).filter(|stripe| stripes >> stripe & 1 == 1) {
+                self.stripes[usize::from(stripe)].rival = Some(id);
+            }
+        }
+    }
+
+    /// From which chunk on stripes are wanted: those that someone still delivers for a while start later.
+    fn starts(&self, stripes: u32, next: Sequence) -> BTreeMap<Sequence, u32> {
+        let mut starts = BTreeMap::new();
+        for stripe in (0..self.modulus()).filter(|stripe| stripes >> stripe & 1 == 1) {
+            let from = self.first_missing(stripe, next).max(self.stripes[usize::from(stripe)].covered);
+            *starts.entry(from).or_default() |= 1 << stripe;
+        }
+        starts
     }
 
     /// The first chunk that nobody can have begun to push to us.
@@ -78,24 +102,57 @@ impl Mesh {
         missing.last().map_or(next, |chunk| chunk.sequence).min(next)
     }
 
-    /// The neighbour that should push a stripe, given what is about to be asked of others.
-    fn best_parent(&mut self, now: Instant, stripe: u8, chosen: &BTreeMap<NeighbourId, u32>) -> Option<NeighbourId> {
+    /// The neighbour that should push a stripe, given what is about to be asked of others; a second one is always a viewer.
+    fn best_parent(
+        &mut self,
+        now: Instant,
+        stripe: u8,
+        chosen: &BTreeMap<NeighbourId, u32>,
+        first: Option<NeighbourId>,
+    ) -> Option<NeighbourId> {
         let orphan_for = self.stripes[usize::from(stripe)]
             .orphan_since
             .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        let unasked_for = self.stripes[usize::from(stripe)]
+            .unasked_since
+            .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         // As long as nothing is published nothing is missed: neighbours may still be on their way here.
         let something = self.start.is_running() || self.neighbours.values().any(|it| it.newest.is_some());
-        let sources = something && orphan_for >= SOURCE_AFTER;
+        let sources = something && unasked_for >= SOURCE_AFTER;
         let jitter: f64 = self.rng.random();
-        let mut best: Option<(f64, NeighbourId)> = None;
+        let (modulus, settled) = (self.modulus(), self.is_settled());
+        let missing = self
+            .window
+            .iter()
+            .rev()
+            .take(REACH_BACK as usize)
+            .any(|chunk| chunk.missing().iter().any(|piece| stripe_of(chunk.sequence, piece, modulus) == stripe));
+        let mut best: Option<((bool, f64), NeighbourId)> = None;
         for (index, (&id, neighbour)) in self.neighbours.iter().enumerate() {
-            if neighbour.is_source() && !sources || !self.may_lead(now, id, stripe, orphan_for) {
+            if neighbour.is_source() && (!sources || first.is_some()) || Some(id) == first {
+                continue;
+            }
+            if !self.may_lead(now, id, stripe, orphan_for) {
                 continue;
             }
             let also = chosen.get(&id).map_or(0, |mask| mask.count_ones());
+            let much = self.leads_too_much(id, stripe, also as usize);
+            if much && !neighbour.proven && (settled || neighbour.broken > 0) && orphan_for < ANYONE_AFTER {
+                continue;
+            }
             // Equal ones are chosen among by chance, differently by each viewer.
             let chance = (jitter + index as f64 * 0.618_034).fract();
-            let cost = self.cost(id, stripe) + 12.0 * f64::from(also) + 25.0 * chance;
+            // Who spoke lately, and has what is missing, is well supplied.
+            let behind =
+                if missing && !neighbour.is_source() && !self.is_ahead(neighbour, stripe) { 150.0 } else { 0.0 };
+            let quiet = if neighbour.spoke + 2 * self.config.chunk < now { 150.0 } else { 0.0 };
+            // A refusal costs more time than a longer way.
+            let refusal = match &neighbour.status {
+                Some(status) if !neighbour.is_source() => 120.0 / (1.0 + f64::from(status.places_free)),
+                _ => 0.0,
+            };
+            let cost = self.cost(id, stripe) + 12.0 * f64::from(also) + 25.0 * chance + behind + quiet + refusal;
+            let cost = (much, cost);
             if best.is_none_or(|(other, _)| cost < other) {
                 best = Some((cost, id));
             }
@@ -110,6 +167,9 @@ impl Mesh {
         if neighbour.refuses.get(&stripe).is_some_and(|until| *until > now) {
             return false;
         }
+        if neighbour.shunned.is_some_and(|until| until > now) {
+            return false;
+        }
         if neighbour.status.as_ref().is_some_and(|status| status.places == 0) {
             return false;
         }
@@ -122,8 +182,57 @@ impl Mesh {
         if is_child && depth > 1 {
             return false;
         }
-        // Those below us were deeper than we were; after a while they have heard that we lost our way.
-        depth <= self.stripes[usize::from(stripe)].depth || orphan_for > DEPTHS_HOLD
+        // Those below us were deeper than we were; after a while they have heard that we lost our way. Who has what we miss
+        // did not get it through us.
+        depth <= self.stripes[usize::from(stripe)].depth || orphan_for > DEPTHS_HOLD || self.is_ahead(neighbour, stripe)
+    }
+
+    /// Tells whether half of our stripes have parents that proved themselves: newcomers get a few of the others only.
+    fn is_settled(&self) -> bool {
+        let proven =
+            |stripe: &&Stripe| stripe.parent().and_then(|id| self.neighbours.get(&id)).is_some_and(|it| it.proven);
+        2 * self.stripes.iter().filter(proven).count() >= self.stripes.len()
+    }
+
+    /// How many stripes besides this one have parents that have not proved themselves.
+    fn led_by_unproven(&self, stripe: u8) -> usize {
+        let others = self.stripes.iter().enumerate().filter(|(index, _)| *index != usize::from(stripe));
+        let parents = others.filter_map(|(_, other)| self.neighbours.get(&other.parent()?));
+        parents.filter(|parent| !parent.proven && !parent.is_source()).count()
+    }
+
+    /// Tells whether a neighbour has something of a stripe that is missing here.
+    fn is_ahead(&self, neighbour: &Neighbour, stripe: u8) -> bool {
+        let modulus = self.modulus();
+        self.window.iter().rev().take(REACH_BACK as usize).any(|chunk| {
+            let ours = |piece: &u16| stripe_of(chunk.sequence, *piece, modulus) == stripe;
+            chunk.missing().iter().filter(ours).any(|piece| neighbour.have.has(chunk.sequence, piece))
+        })
+    }
+
+    /// Tells whether a neighbour, or its network, leads so many of our other stripes that one more would put us at its mercy.
+    fn leads_too_much(&self, id: NeighbourId, stripe: u8, also: usize) -> bool {
+        let modulus = self.modulus();
+        let Some(neighbour) = self.neighbours.get(&id) else { return false };
+        if self.viewers() < DIVERSE || neighbour.is_source() {
+            return false;
+        }
+        let same = |parent: &NeighbourId| {
+            let network =
+                |parent: &Neighbour| parent.info.network.is_some() && parent.info.network == neighbour.info.network;
+            *parent == id || self.neighbours.get(parent).is_some_and(network)
+        };
+        let others = self.stripes.iter().enumerate().filter(|(index, _)| *index != usize::from(stripe));
+        let led = others.filter_map(|(_, other)| other.parent()).filter(same).count();
+        let eighths = if neighbour.proven {
+            3
+        } else if neighbour.broken == 0 {
+            2
+        } else {
+            1
+        };
+        let most = (eighths * modulus).div_ceil(8);
+        led + also >= usize::from(most) || !neighbour.proven && self.is_settled() && self.led_by_unproven(stripe) >= 2
     }
 
     /// How far, in milliseconds, a stripe would lag with that parent; more where it is busy.
@@ -138,7 +247,7 @@ impl Mesh {
         } else if self.strength_in(stripe) > 0 {
             30.0
         } else {
-            150.0
+            250.0
         };
         f64::from(neighbour.lag_in(stripe, self.modulus()))
             + f64::from(neighbour.queue_millis())
@@ -146,6 +255,7 @@ impl Mesh {
             + 15.0 * f64::from(neighbour.depth(stripe, self.modulus()))
             + 10.0 * taken
             + 60.0 * f64::from(neighbour.failures)
+            + 100.0 * f64::from(neighbour.broken.min(10))
             + crowded
     }
 
@@ -180,7 +290,8 @@ impl Mesh {
         let gains = self.neighbours.iter().filter_map(|(&id, neighbour)| {
             let free = neighbour.status.as_ref().is_some_and(|status| status.places_free > 0 || strong);
             let nearer = neighbour.depth(stripe, self.modulus()) < ours;
-            let fit = !neighbour.is_source() && id != parent.id && free && nearer;
+            let fit =
+                !neighbour.is_source() && id != parent.id && free && nearer && !self.leads_too_much(id, stripe, 0);
             let gain = current - self.cost(id, stripe);
             let worth_it = gain > worth.0 + worth.1 * current;
             (fit && worth_it && self.may_lead(now, id, stripe, Duration::ZERO)).then_some((gain, id))
@@ -189,7 +300,7 @@ impl Mesh {
     }
 
     /// Changes to another parent; the old one goes on until the new one has had time to hear of it.
-    fn move_stripe(&mut self, now: Instant, stripe: u8, id: NeighbourId) {
+    pub(super) fn move_stripe(&mut self, now: Instant, stripe: u8, id: NeighbourId) {
         let Some(old) = self.stripes[usize::from(stripe)].parent() else { return };
         let from = self.window.end().after(2);
         let modulus = self.modulus();

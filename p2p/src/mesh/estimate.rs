@@ -33,6 +33,11 @@ impl Estimate {
         Duration::from_secs_f64(self.deviation.max(0.0))
     }
 
+    /// A value from which on it is worth asking.
+    pub(super) fn overdue(&self) -> Duration {
+        self.mean() + self.deviation().mul_f64(2.5)
+    }
+
     /// A value that few exceed.
     pub(super) fn high(&self) -> Duration {
         self.mean() + 3 * self.deviation()

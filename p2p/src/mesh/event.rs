@@ -275,11 +275,14 @@ pub enum DropReason {
     /// All places are taken.
     #[error("all places are taken")]
     Full,
+    /// It promised to push and did not, time and again.
+    #[error("it promised to send and did not, time and again")]
+    Unreliable,
 }
 
 impl DropReason {
     /// Tells whether the peer must not come back.
     pub fn is_ban(self) -> bool {
-        self != Self::Full
+        !matches!(self, Self::Full | Self::Unreliable)
     }
 }

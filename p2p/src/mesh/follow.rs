@@ -32,10 +32,11 @@ impl Mesh {
             let ours = state.parent.is_some_and(|parent| parent.id == from);
             let seeded = stripes >> stripe & 1 == 1;
             if seeded && !ours {
-                let since = now;
-                let old = state.parent.replace(Parent { id: from, from: first, since, delivered: None, skips: 0.0 });
-                state.orphan_since = None;
-                state.latest = None;
+                let old = state.parent.replace(Parent::new(from, first, now));
+                (state.orphan_since, state.latest, state.bereaved) = (None, None, false);
+                if let Some(rival) = state.rival.take() {
+                    self.send(rival, Control::Unsubscribe { modulus, stripes: 1 << stripe, from: first });
+                }
                 if let Some(old) = old {
                     self.send(old.id, Control::Unsubscribe { modulus, stripes: 1 << stripe, from: first });
                 }
@@ -96,7 +97,17 @@ impl Mesh {
         }
         for stripe in (0..modulus).filter(|stripe| stripes >> stripe & 1 == 1) {
             let state = &mut self.stripes[usize::from(stripe)];
+            if state.rival == Some(from) {
+                state.rival = None;
+                self.refused(now, from, stripe);
+                continue;
+            }
             if state.parent() != Some(from) {
+                continue;
+            }
+            if let Some(rival) = state.rival {
+                self.refused(now, from, stripe);
+                self.take_rival(now, stripe, rival);
                 continue;
             }
             let previous = state.previous.take();
@@ -150,6 +161,7 @@ impl Mesh {
             freed += usize::from(gone);
             !gone
         });
+        chunk.probes.retain(|probe| probe.to != from || !pieces.contains(probe.piece));
         for piece in pieces.iter().filter(|piece| chunk.meta.is_none_or(|meta| *piece < meta.pieces())) {
             let Some(stripe) = self.stripes.get_mut(usize::from(stripe_of(sequence, piece, modulus))) else { continue };
             if let Some(parent) = stripe.parent.as_mut().filter(|parent| parent.id == from)

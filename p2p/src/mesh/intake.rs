@@ -41,6 +41,7 @@ impl Mesh {
             self.stats.bytes_duplicate += u64::from(bytes);
             return;
         }
+        let heard = chunk.heard;
         let is_whole = chunk.have.is_complete(meta.pieces());
         // Whoever else was asked for it need not send it any more.
         let mut cancelled = Vec::new();
@@ -70,6 +71,7 @@ impl Mesh {
         self.announce(now, sequence, piece);
         self.push_piece(now, sequence, piece, bytes);
         if newly_whole {
+            self.reassure(now, heard, u32::MAX);
             self.stats.chunks_complete += 1;
             self.outputs.push_back(Output::ChunkComplete { sequence });
         }

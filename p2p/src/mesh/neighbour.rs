@@ -9,6 +9,8 @@ use super::have::HaveMap;
 use crate::wire::control::{LAG_UNIT_MILLIS, NO_PATH};
 use crate::wire::{PIECE, Role, Sequence, Status};
 
+/// A piece that is not confirmed for so much longer than two round trips waits in a line.
+const STUCK: Duration = Duration::from_millis(100);
 /// Most pieces asked for or queued for one neighbour.
 pub(super) const MAX_QUEUE: usize = 256;
 
@@ -36,6 +38,11 @@ pub(super) struct Neighbour {
     pub(super) answered: Option<Instant>,
     /// Requests it let pass, fading with each one it served.
     pub(super) failures: f32,
+    /// How often it promised to push and did not, and until when nothing is asked of it for that.
+    pub(super) broken: u8,
+    pub(super) shunned: Option<Instant>,
+    /// It pushed reliably for a good while.
+    pub(super) proven: bool,
     /// It was asked to send headers along with its pieces.
     pub(super) sends_headers: bool,
     /// Stripes it refused to push, until when.
@@ -46,9 +53,13 @@ pub(super) struct Neighbour {
     /// Since when it subscribes.
     pub(super) child_since: Option<Instant>,
     pub(super) sent: u64,
+    /// When a piece was last pushed to it, or it was told that there is none.
+    pub(super) served: Instant,
     pub(super) in_flight: VecDeque<InFlight>,
     /// Bytes in flight.
     pub(super) flying: u64,
+    /// When it last confirmed something as soon as it could.
+    pub(super) prompt: Instant,
     /// When it last confirmed anything, or had nothing to confirm.
     pub(super) progress: Instant,
     pub(super) pushes: VecDeque<Queued>,
@@ -60,6 +71,8 @@ pub(super) struct InFlight {
     pub(super) sequence: Sequence,
     pub(super) piece: u16,
     pub(super) bytes: u32,
+    /// When it left.
+    pub(super) at: Instant,
 }
 
 /// A piece that waits to be sent.
@@ -173,13 +186,18 @@ impl Neighbour {
             service: Estimate::new(Duration::from_millis(15)),
             answered: None,
             failures: 0.0,
+            broken: 0,
+            shunned: None,
+            proven: false,
             sends_headers: false,
             refuses: BTreeMap::new(),
             wants: Wants::default(),
             child_since: None,
             sent: 0,
+            served: now,
             in_flight: VecDeque::new(),
             flying: 0,
+            prompt: now,
             progress: now,
             pushes: VecDeque::new(),
             urgent: VecDeque::new(),
@@ -278,6 +296,11 @@ impl Neighbour {
     pub(super) fn room(&self, bytes_per_second: f64, chunk: Duration) -> u64 {
         let time = (self.rtt + chunk.max(Duration::from_millis(50))).as_secs_f64();
         ((1.5 * bytes_per_second * time) as u64).max(2 * PIECE as u64)
+    }
+
+    /// Tells whether something that left at this time is confirmed later than a lost packet explains.
+    pub(super) fn is_held_up(&self, now: Instant, left: Instant) -> bool {
+        now.saturating_duration_since(left) > 2 * self.rtt + STUCK
     }
 
     /// Time within which an answer to a request must come.

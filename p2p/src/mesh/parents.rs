@@ -16,20 +16,16 @@ use crate::wire::{Control, PieceSet, Sequence};
 pub(super) const DEEPEST: u8 = 12;
 /// How often a better parent is looked for.
 pub(super) const IMPROVE: Duration = Duration::from_millis(500);
-/// How long a refusal holds.
-const REFUSED: Duration = Duration::from_secs(1);
 /// Bounds of how long after its chunk was heard of a piece is expected.
-const SOONEST: Duration = Duration::from_millis(60);
-/// Time for asking a neighbour before the origin must be asked.
-const PULL: Duration = Duration::from_millis(120);
+pub(super) const SOONEST: Duration = Duration::from_millis(60);
+/// Time for asking the parent and then a neighbour before the origin must be asked.
+const PULL: Duration = Duration::from_millis(250);
 /// Patience where a later chunk's piece came first: whoever lost it above us may still repair it.
 const OVERTAKEN: Duration = Duration::from_millis(350);
+/// Who pushed reliably for so long has proved itself, and made good for what it left out before.
+const PROVEN: Duration = Duration::from_secs(4);
 /// From how many parents headers are taken: the others' would come twice.
 const HEADER_PARENTS: usize = 2;
-/// How long a parent that is there may bring nothing.
-const ALIVE: Duration = Duration::from_millis(1500);
-/// Pieces that a parent may leave out before another is looked for.
-const SKIPS: f32 = 6.0;
 
 /// One of the stripes that chunks are dealt into, as seen by one of its receivers.
 #[derive(Debug)]
@@ -38,6 +34,8 @@ pub(super) struct Stripe {
     /// Our depth under the last parent: nobody below us was nearer to the source.
     pub(super) depth: u8,
     pub(super) orphan_since: Option<Instant>,
+    /// Since when nobody was even asked.
+    pub(super) unasked_since: Option<Instant>,
     /// How long after its chunk was heard of a pushed piece comes.
     pub(super) delay: Estimate,
     /// The newest chunk of which the parent delivered a piece.
@@ -46,6 +44,10 @@ pub(super) struct Stripe {
     pub(super) covered: Sequence,
     /// Whom we left for the present parent; asked again if that one declines.
     pub(super) previous: Option<NeighbourId>,
+    /// The last parent was lost, and nobody has brought anything since.
+    pub(super) bereaved: bool,
+    /// Asked at the same time as the parent after a loss: who brings something first stays.
+    pub(super) rival: Option<NeighbourId>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +59,16 @@ pub(super) struct Parent {
     pub(super) delivered: Option<Instant>,
     /// Pieces it left out, fading with those it delivered.
     pub(super) skips: f32,
+    /// Chunks in a row of which it brought nothing in time, and the latest of them.
+    pub(super) late: (u8, Sequence),
+    /// Since when nobody had brought the stripe when it was asked.
+    pub(super) orphan_since: Option<Instant>,
+}
+
+impl Parent {
+    pub(super) fn new(id: NeighbourId, from: Sequence, since: Instant) -> Self {
+        Self { id, from, since, delivered: None, skips: 0.0, late: (0, Sequence(0)), orphan_since: None }
+    }
 }
 
 impl Default for Stripe {
@@ -65,10 +77,13 @@ impl Default for Stripe {
             parent: None,
             depth: NO_PATH,
             orphan_since: None,
+            unasked_since: None,
             delay: Estimate::new(Duration::from_millis(60)),
             latest: None,
             covered: Sequence(0),
             previous: None,
+            bereaved: false,
+            rival: None,
         }
     }
 }
@@ -100,7 +115,7 @@ impl Mesh {
                 false => Expected::Never,
             };
         };
-        let patience = stripe.delay.high().clamp(SOONEST, latest);
+        let patience = stripe.delay.overdue().clamp(SOONEST, latest);
         // A new parent needs the way there and back first.
         let begun = heard.max(parent.since + self.neighbours.get(&parent.id).map_or(Duration::ZERO, |it| it.rtt));
         let overtaken = stripe.latest.is_some_and(|latest| latest > sequence);
@@ -109,21 +124,61 @@ impl Mesh {
 
     /// A neighbour pushed a piece, be it new or not.
     pub(super) fn note_delivery(&mut self, now: Instant, from: NeighbourId, sequence: Sequence, piece: u16) {
-        let since_heard = self.window.get(sequence).map(|chunk| now.saturating_duration_since(chunk.heard));
-        let index = usize::from(stripe_of(sequence, piece, self.modulus()));
-        let Some(stripe) = self.stripes.get_mut(index) else { return };
+        let Some(chunk) = self.window.get(sequence) else { return };
+        let (since_heard, pulled) = (now.saturating_duration_since(chunk.heard), chunk.pulled.contains(piece));
+        let index = stripe_of(sequence, piece, self.modulus());
+        self.settle_rivalry(now, index, from);
+        let Some(stripe) = self.stripes.get_mut(usize::from(index)) else { return };
         let Some(parent) = stripe.parent.as_mut().filter(|parent| parent.id == from) else { return };
         parent.delivered = Some(now);
+        parent.orphan_since = None;
         parent.skips *= 0.9;
-        if let Some(since_heard) = since_heard.filter(|_| sequence >= parent.from) {
-            stripe.delay.add(since_heard);
+        if !pulled && sequence > parent.late.1 {
+            parent.late.0 = 0;
+        }
+        if sequence >= parent.from {
+            // One that came very late must not make us patient with the next.
+            stripe.delay.add(since_heard.min(stripe.delay.high().mul_f64(1.5)));
             stripe.latest = stripe.latest.max(Some(sequence));
         }
+        let steady = now.saturating_duration_since(parent.since) > PROVEN && parent.late.0 == 0;
+        if steady && let Some(neighbour) = self.neighbours.get_mut(&from) {
+            (neighbour.proven, neighbour.broken) = (true, 0);
+        }
+    }
+
+    /// One of two that were asked after a loss was first.
+    fn settle_rivalry(&mut self, now: Instant, stripe: u8, first: NeighbourId) {
+        let modulus = self.modulus();
+        let Some(state) = self.stripes.get_mut(usize::from(stripe)) else { return };
+        let Some(rival) = state.rival else {
+            state.bereaved &= state.parent() != Some(first);
+            return;
+        };
+        let slower =
+            if rival == first { state.parent() } else { Some(rival).filter(|_| state.parent() == Some(first)) };
+        let Some(slower) = slower else { return };
+        (state.bereaved, state.rival) = (false, None);
+        self.send(slower, Control::Unsubscribe { modulus, stripes: 1 << stripe, from: Sequence(0) });
+        if rival == first {
+            self.take_rival(now, stripe, rival);
+        }
+    }
+
+    /// The one that was asked beside the parent takes its place.
+    pub(super) fn take_rival(&mut self, now: Instant, stripe: u8, rival: NeighbourId) {
+        let state = &mut self.stripes[usize::from(stripe)];
+        state.rival = None;
+        let from = state.parent.map_or(Sequence(0), |parent| parent.from);
+        let orphan_since = state.parent.and_then(|parent| parent.orphan_since);
+        state.parent = Some(Parent { orphan_since, ..Parent::new(rival, from, now) });
+        self.stripes[usize::from(stripe)].depth = self.depth(stripe);
+        self.gossip.tell_status(now);
     }
 
     /// Regular care: silent parents, orphans, better places.
     pub(super) fn look_after_parents(&mut self, now: Instant) {
-        self.leave_silent_parents(now);
+        self.leave_idle_parents(now);
         self.choose_parents(now);
         self.look_after_headers();
         if self.improve_at <= now {
@@ -137,8 +192,9 @@ impl Mesh {
     pub(super) fn subscribe(&mut self, now: Instant, id: NeighbourId, stripes: u32, from: Sequence) {
         for stripe in (0..self.modulus()).filter(|stripe| stripes >> stripe & 1 == 1) {
             let state = &mut self.stripes[usize::from(stripe)];
-            state.parent = Some(Parent { id, from, since: now, delivered: None, skips: 0.0 });
-            state.orphan_since = None;
+            let orphan_since = state.orphan_since.take();
+            state.unasked_since = None;
+            state.parent = Some(Parent { orphan_since, ..Parent::new(id, from, now) });
             state.latest = None;
             self.stripes[usize::from(stripe)].depth = self.depth(stripe);
         }
@@ -180,92 +236,20 @@ impl Mesh {
     }
 
     /// Pieces are asked of someone else: their parents need not push them any more.
-    pub(super) fn spare_parents(&mut self, asked: NeighbourId, sequence: Sequence, pieces: &PieceSet) {
+    pub(super) fn spare_parents(&mut self, now: Instant, asked: NeighbourId, sequence: Sequence, pieces: &PieceSet) {
         let modulus = self.modulus();
         let mut spared: BTreeMap<NeighbourId, PieceSet> = BTreeMap::new();
         for piece in pieces.iter() {
-            let stripe = self.stripes.get_mut(usize::from(stripe_of(sequence, piece, modulus)));
-            let Some(parent) = stripe.and_then(|stripe| stripe.parent.as_mut()) else { continue };
+            let stripe = stripe_of(sequence, piece, modulus);
+            let state = self.stripes.get_mut(usize::from(stripe));
+            let Some(parent) = state.and_then(|stripe| stripe.parent.as_mut()) else { continue };
             if parent.id != asked && parent.from <= sequence {
-                parent.skips += 0.5;
                 spared.entry(parent.id).or_default().insert(piece);
+                self.note_late(now, stripe, sequence, piece);
             }
         }
         for (to, pieces) in spared {
             self.send(to, Control::Cancel { sequence, pieces });
         }
-    }
-
-    /// Lets go of parents that let chunks pass which others have heard of.
-    fn leave_silent_parents(&mut self, now: Instant) {
-        let modulus = self.modulus();
-        let heard_wait = self.config.chunk.mul_f64(1.25).max(Duration::from_millis(150));
-        let mut silent = 0u32;
-        for (index, stripe) in self.stripes.iter().enumerate() {
-            let Some(parent) = stripe.parent else { continue };
-            let Some(neighbour) = self.neighbours.get(&parent.id) else { continue };
-            if parent.skips > SKIPS {
-                silent |= 1 << index;
-                continue;
-            }
-            // Who is gone says nothing at all. Who only has nothing lost its own parent and looks for another: if all below
-            // it did so too, nothing would be left of the tree.
-            let quiet = now.saturating_duration_since(neighbour.spoke) > heard_wait + neighbour.rtt;
-            let patience = match (quiet, neighbour.depth(index as u8, modulus)) {
-                (true, _) => SOONEST + neighbour.rtt,
-                (false, NO_PATH) => 3 * ALIVE,
-                (false, _) => ALIVE + stripe.delay.high().min(Duration::from_millis(400)),
-            };
-            let since = parent.delivered.unwrap_or(parent.since).max(parent.since);
-            if now.saturating_duration_since(since) < patience {
-                continue;
-            }
-            // Judged by chunks that are known and that it should have sent since, not by the clock alone.
-            let owed = self.window.iter().any(|chunk| {
-                let late = chunk.sequence >= parent.from && chunk.heard + patience < now && chunk.heard >= since;
-                let failed = |piece: u16| !chunk.have.contains(piece) || chunk.pulled.contains(piece);
-                late && chunk.meta.is_none_or(|meta| {
-                    (0..meta.pieces())
-                        .any(|it| usize::from(stripe_of(chunk.sequence, it, modulus)) == index && failed(it))
-                })
-            });
-            if owed {
-                silent |= 1 << index;
-            }
-        }
-        for stripe in 0..modulus {
-            if silent >> stripe & 1 == 1 {
-                self.stats.parents_silent += 1;
-                self.leave_parent(now, stripe, true);
-            }
-        }
-    }
-
-    /// Lets go of a stripe's parent, which is not asked again for a while.
-    pub(super) fn leave_parent(&mut self, now: Instant, stripe: u8, tell: bool) {
-        let modulus = self.modulus();
-        let state = &mut self.stripes[usize::from(stripe)];
-        let Some(parent) = state.parent.take() else { return };
-        state.orphan_since = Some(now);
-        if let Some(neighbour) = self.neighbours.get_mut(&parent.id) {
-            neighbour.refuses.insert(stripe, now + REFUSED);
-            if tell {
-                neighbour.failures += 1.0;
-                let from = Sequence(0);
-                self.send(parent.id, Control::Unsubscribe { modulus, stripes: 1 << stripe, from });
-            }
-        }
-        self.gossip.tell_status(now);
-    }
-
-    /// A neighbour is gone: its stripes need new parents at once.
-    pub(super) fn lose_parent(&mut self, now: Instant, id: NeighbourId) {
-        for stripe in &mut self.stripes {
-            if stripe.parent.take_if(|parent| parent.id == id).is_some() {
-                stripe.orphan_since = Some(now);
-            }
-        }
-        self.gossip.tell_status(now);
-        self.choose_parents(now);
     }
 }

@@ -36,6 +36,17 @@ impl Mesh {
         }
     }
 
+    /// Tells children to whom nothing was pushed since then that we are still here: those of some stripes, as a mask.
+    pub(super) fn reassure(&mut self, now: Instant, since: Instant, stripes: u32) {
+        for &to in &self.children {
+            let Some(child) = self.neighbours.get_mut(&to) else { continue };
+            if child.served < since && child.wants.mask() & stripes != 0 {
+                child.served = now;
+                self.outputs.push_back(Output::Send { to, control: Control::HaveDelta { entries: Vec::new() } });
+            }
+        }
+    }
+
     fn push_piece_to(&mut self, now: Instant, to: NeighbourId, sequence: Sequence, piece: u16, bytes: u32) {
         let patience = self.config.chunk.max(self.config.target_delay / 4);
         let Some(child) = self.neighbours.get_mut(&to) else { return };
@@ -108,9 +119,10 @@ impl Mesh {
             if neighbour.in_flight.is_empty() {
                 neighbour.progress = now;
             }
-            neighbour.in_flight.push_back(InFlight { sequence, piece, bytes });
+            neighbour.in_flight.push_back(InFlight { sequence, piece, bytes, at: now });
             neighbour.flying += u64::from(bytes);
             neighbour.sent += u64::from(bytes);
+            neighbour.served = now;
             self.stats.bytes_sent += u64::from(bytes);
             self.outputs.push_back(Output::SendPiece { to, sequence, piece });
         }
@@ -169,6 +181,7 @@ impl Mesh {
                 let pieces = PieceSet::single(queued.piece);
                 neighbour.have.remove(queued.sequence, &pieces);
                 self.stats.pieces_skipped += 1;
+                self.upload.skipped(now);
                 self.outputs
                     .push_back(Output::Send { to, control: Control::Skipped { sequence: queued.sequence, pieces } });
             }
@@ -183,6 +196,10 @@ impl Mesh {
             && let Some(flight) = neighbour.in_flight.pop_front()
         {
             neighbour.flying -= u64::from(flight.bytes);
+            self.upload.delivered(flight.bytes);
+            if !neighbour.is_held_up(now, flight.at) {
+                neighbour.prompt = now;
+            }
         }
         neighbour.progress = now;
         self.pump(now);

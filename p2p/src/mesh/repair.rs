@@ -14,6 +14,8 @@ pub(super) const HEADER_WAIT: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_millis(800);
 /// Most pieces asked of one neighbour at once.
 const ASKED: usize = 24;
+/// With less time than that before the origin would have to be asked, nobody waits for a parent's answer.
+const PROBE: Duration = Duration::from_millis(200);
 /// How long a start may take before the origin helps.
 const START_BY: Duration = Duration::from_millis(450);
 
@@ -48,6 +50,7 @@ impl Mesh {
             return;
         }
         self.time_out_requests(now);
+        self.end_probes(now);
         let open: Vec<Sequence> = self
             .window
             .iter()
@@ -112,18 +115,27 @@ impl Mesh {
             return;
         }
         let mut wake: Option<Instant> = (!sources).then_some(half);
-        let mut wanted = PieceSet::new();
+        let (mut wanted, mut late) = (PieceSet::new(), PieceSet::new());
+        let hurry = fetch_at < now + PROBE;
         for piece in chunk.missing().iter() {
             if let Some(request) = chunk.requests.iter().find(|request| request.piece == piece) {
                 wake = wake.into_iter().chain([request.until]).min();
                 continue;
             }
+            if let Some(probe) = chunk.probes.iter().find(|probe| probe.piece == piece) {
+                wake = wake.into_iter().chain([probe.until]).min();
+                continue;
+            }
             let expected = match self.expected(sequence, piece, chunk.heard, fetch_at) {
                 Expected::By(at) if !chunk.unpushed.contains(piece) && !chunk.backlog => at,
-                _ => now,
+                _ => {
+                    wanted.insert(piece);
+                    continue;
+                }
             };
             if expected <= now {
-                wanted.insert(piece);
+                let asked = hurry || chunk.probed.contains(piece);
+                if asked { &mut wanted } else { &mut late }.insert(piece);
             } else {
                 wake = wake.into_iter().chain([expected]).min();
             }
@@ -140,6 +152,9 @@ impl Mesh {
         }
         for batch in batches {
             self.ask(now, batch);
+        }
+        if !late.is_empty() {
+            self.probe(now, sequence, &late, within);
         }
         if let Some(wake) = wake {
             self.repair_by(wake.max(now + Duration::from_millis(2)));
@@ -188,7 +203,7 @@ impl Mesh {
         chunk.requests.extend(pieces.iter().map(|piece| Request { piece, to, until }));
         chunk.pulled.add(&pieces);
         self.stats.pieces_requested += pieces.len() as u64;
-        self.spare_parents(to, sequence, &pieces);
+        self.spare_parents(now, to, sequence, &pieces);
         let within_millis = within.as_millis().min(10_000) as u16;
         self.send(to, Control::Request { sequence, pieces, within_millis });
         self.repair_by(until);

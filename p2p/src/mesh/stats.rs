@@ -33,6 +33,8 @@ pub struct Stats {
     pub origin_fetches: u64,
     /// Pieces that were not pushed because a child's queue was too long.
     pub pieces_skipped: u64,
+    /// Parents asked where something is that they should have pushed.
+    pub parents_probed: u64,
     /// Parents given up because they fell silent.
     pub parents_silent: u64,
     /// Parents changed for better ones.
@@ -47,7 +49,7 @@ pub struct Stats {
 
 impl Stats {
     /// Every counter, in the order of the fields.
-    fn counters(&mut self) -> [&mut u64; 19] {
+    fn counters(&mut self) -> [&mut u64; 20] {
         [
             &mut self.bytes_from_viewers,
             &mut self.bytes_from_publisher,
@@ -63,6 +65,7 @@ impl Stats {
             &mut self.requests_timed_out,
             &mut self.origin_fetches,
             &mut self.pieces_skipped,
+            &mut self.parents_probed,
             &mut self.parents_silent,
             &mut self.parents_improved,
             &mut self.stripes_rejected,

@@ -25,6 +25,9 @@ pub(super) struct Chunk {
     pub(super) requests: Vec<Request>,
     /// Pieces that had to be asked for, though a parent should have pushed them.
     pub(super) pulled: PieceSet,
+    /// Parents that were asked where overdue pieces are, and for which pieces that was done.
+    pub(super) probes: Vec<Probe>,
+    pub(super) probed: PieceSet,
     /// Who was asked for the header, and until when it may take.
     pub(super) header_request: Option<(NeighbourId, Instant)>,
     /// Since when HTTP is fetching it.
@@ -54,6 +57,15 @@ pub(super) struct Request {
     pub(super) until: Instant,
 }
 
+/// A parent that was asked for a piece that it should have pushed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Probe {
+    pub(super) piece: u16,
+    pub(super) to: NeighbourId,
+    pub(super) since: Instant,
+    pub(super) until: Instant,
+}
+
 impl Chunk {
     fn new(sequence: Sequence, heard: Instant) -> Self {
         Self {
@@ -64,6 +76,8 @@ impl Chunk {
             unpushed: PieceSet::new(),
             requests: Vec::new(),
             pulled: PieceSet::new(),
+            probes: Vec::new(),
+            probed: PieceSet::new(),
             header_request: None,
             fetching: None,
             fetch_after: None,

@@ -4,7 +4,7 @@ use super::chance::lognormal;
 use super::peer::{Character, number};
 use super::world::{Event, PUBLISHER, Packet, SERVER, World};
 use crate::mesh::{Input, NeighbourId, Output, Source};
-use crate::wire::{PieceSet, Role, Sequence};
+use crate::wire::{Control, PieceSet, Role, Sequence};
 
 impl World {
     pub(super) fn publish(&mut self, peer: usize, index: usize) {
@@ -178,6 +178,10 @@ impl World {
         // What was not checked must never leave an honest node.
         if good && !self.peers[peer].store.has(sequence, piece) {
             self.bad_bytes_forwarded += u64::from(size);
+        }
+        if character.claims_delivery() {
+            // Its own mesh must not find out that it serves nobody.
+            self.input(peer, Input::Control { neighbour: to, control: Control::Ack { bytes: u64::MAX } });
         }
         if character.keeps_all() {
             return;

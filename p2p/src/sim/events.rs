@@ -89,7 +89,7 @@ impl World {
 
     /// A parent of these stripes is gone or became slow.
     pub(super) fn wound(&mut self, parent: usize, child: usize) {
-        if !self.peers[child].is_here() || self.peers[child].role != Role::Viewer {
+        if !self.is_warm() || !self.peers[child].is_here() || self.peers[child].role != Role::Viewer {
             return;
         }
         let led = self.peers[child].brain.parents();

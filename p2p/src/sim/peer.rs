@@ -102,6 +102,11 @@ impl Character {
         matches!(self, Self::Pretender | Self::SilentSybil(_))
     }
 
+    /// Goes on promising whatever becomes of what it sends.
+    pub(super) fn claims_delivery(self) -> bool {
+        self.keeps_all() || self.is_sybil()
+    }
+
     /// How much later its media leave.
     pub(super) fn delays(self, packet: &Packet) -> u64 {
         match (self, packet) {
