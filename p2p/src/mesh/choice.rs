@@ -167,7 +167,8 @@ impl Mesh {
         if neighbour.refuses.get(&stripe).is_some_and(|until| *until > now) {
             return false;
         }
-        if neighbour.shunned.is_some_and(|until| until > now) {
+        // Few know few: there everyone gets another chance soon.
+        if self.viewers() >= DIVERSE && neighbour.shunned.is_some_and(|until| until > now) {
             return false;
         }
         if neighbour.status.as_ref().is_some_and(|status| status.places == 0) {

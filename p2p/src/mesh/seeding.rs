@@ -279,7 +279,12 @@ impl Mesh {
         let Some(child) = self.neighbours.get_mut(&id) else { return };
         child.wants.headers = true;
         child.child_since.get_or_insert(now);
-        let had = if child.wants.modulus() == modulus { child.wants.mask() } else { 0 };
+        let dealt = child.wants.modulus();
+        if dealt != modulus {
+            // What it got when chunks were dealt otherwise is over, or it would get those stripes for ever.
+            (0..dealt).for_each(|stripe| child.wants.stop(dealt, stripe, from));
+        }
+        let had = if dealt == modulus { child.wants.mask() } else { 0 };
         for stripe in 0..modulus {
             if (wanted & !had) >> stripe & 1 == 1 {
                 child.wants.start(modulus, stripe, from);
