@@ -10,6 +10,7 @@ mod outlet;
 mod preferences;
 mod problem;
 mod reports;
+mod sharing;
 mod studio;
 mod viewing;
 
@@ -103,6 +104,7 @@ struct Core {
     communities: Communities,
     viewing: Viewing,
     studio: Studio,
+    keeper: sharing::Keeper,
     wake: Arc<dyn Fn() + Send + Sync>,
     keys: Option<Arc<Keys>>,
     /// What the path that is asked for in the window is wanted for.
@@ -117,6 +119,7 @@ impl Core {
             communities: Communities::default(),
             viewing: Viewing::default(),
             studio: Studio::new(settings.get()),
+            keeper: sharing::Keeper::new(&paths),
             paths,
             settings,
             unsaved: Unsaved::default(),
@@ -170,12 +173,14 @@ impl Core {
 
     fn begin(&mut self, open: Option<Open>) {
         self.outlet.emit(Event::Settings(Box::new(self.settings.get().view())));
+        self.keeper.begin();
         self.begin_communities(open);
         self.find_devices();
     }
 
     async fn end(&mut self) {
         self.write_settings();
+        self.keeper.write();
         self.viewing.close().await;
         self.studio.close().await;
         self.communities.close().await;
@@ -194,6 +199,7 @@ impl Core {
         self.tick_communities();
         self.tick_viewing().await;
         self.tick_studio().await;
+        self.tick_sharing(false);
     }
 
     async fn execute(&mut self, command: Command) {

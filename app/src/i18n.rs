@@ -160,6 +160,16 @@ impl Words {
         }
     }
 
+    /// An amount of data that somebody chose, which is a round one.
+    pub fn amount(&self, bytes: u64) -> String {
+        let megabytes = bytes / 1_000_000;
+        match (megabytes < 1000, megabytes % 1000) {
+            (true, _) => self.unit("megabytes", &megabytes.to_string()),
+            (false, 0) => self.unit("gigabytes", &self.numbers().full(megabytes / 1000)),
+            (false, _) => self.unit("gigabytes", &format!("{:.1}", megabytes as f64 / 1000.0)),
+        }
+    }
+
     /// An amount of data.
     pub fn bytes(&self, bytes: u64) -> String {
         let megabytes = bytes as f64 / 1e6;

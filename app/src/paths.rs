@@ -79,6 +79,11 @@ impl Paths {
         self.cache.join("encoders.json")
     }
 
+    /// How much was uploaded to other viewers today and this month.
+    pub fn traffic(&self) -> PathBuf {
+        self.data.join("traffic.toml")
+    }
+
     /// What the desktop allowed to capture without asking again.
     pub fn grants(&self) -> PathBuf {
         self.data.join("grants")

@@ -8,8 +8,10 @@ pub mod account;
 mod announce;
 pub mod broadcast;
 pub mod clock;
+pub mod metered;
 pub mod picture;
 pub mod recording;
+pub mod sharing;
 mod uplink;
 pub mod watch;
 

@@ -4,6 +4,7 @@
 //! and a file that is not TOML at all is set aside, never overwritten (see `settings/file.rs`).
 
 pub mod file;
+mod traffic;
 mod view;
 
 use std::collections::BTreeMap;
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::paths::Paths;
 use crate::state::{DeviceChoice, Devices, SoundChoice};
-pub use crate::state::{Language, Role, TextScale, ThemeChoice};
+pub use crate::state::{Language, MeteredChoice, Role, TextScale, ThemeChoice};
 pub use file::{Loaded, SettingsFile, SettingsProblem};
+pub use traffic::{Day, Traffic};
 
 /// Version of the settings' form that this app writes.
 pub const VERSION: u32 = 1;
@@ -99,11 +101,40 @@ pub struct Sharing {
     pub upload_cap_kbps: u32,
     /// Share within the local network only.
     pub lan_only: bool,
+    /// Share only where more watch than [`Sharing::crowd_above`].
+    pub crowd_only: bool,
+    /// How many viewers are few, 1 to 10,000; it also holds where the host of a community wants a crowd.
+    pub crowd_above: u32,
+    /// Most that is uploaded in a day or month, in megabytes; 0 means as much as there is.
+    pub data_cap_mb: u32,
+    /// Whether that is for a month and not for a day.
+    pub data_cap_monthly: bool,
+    /// First hour of the day in which uploading is allowed, 0 to 23.
+    pub from_hour: u8,
+    /// Hour in which that ends; the same as the first means the whole day.
+    pub to_hour: u8,
+    /// Most that is uploaded at other hours, in kbit/s; 0 means nothing.
+    pub outside_kbps: u32,
+    /// Whether the network costs by amount.
+    pub metered: MeteredChoice,
 }
 
 impl Default for Sharing {
     fn default() -> Self {
-        Self { consented: false, mode: P2pMode::Off, upload_cap_kbps: 5_000, lan_only: false }
+        Self {
+            consented: false,
+            mode: P2pMode::Off,
+            upload_cap_kbps: 5_000,
+            lan_only: false,
+            crowd_only: false,
+            crowd_above: 20,
+            data_cap_mb: 0,
+            data_cap_monthly: true,
+            from_hour: 0,
+            to_hour: 0,
+            outside_kbps: 0,
+            metered: MeteredChoice::Detect,
+        }
     }
 }
 
@@ -260,6 +291,8 @@ impl file::Document for Settings {
         self.barrage.speed = finite(self.barrage.speed, 1.0).clamp(0.5, 2.0);
         self.playback.volume = finite(self.playback.volume, 0.8).clamp(0.0, 1.0);
         self.playback.delay_ms = self.playback.delay_ms.clamp(300, 30_000);
+        self.sharing.crowd_above = self.sharing.crowd_above.clamp(1, 10_000);
+        (self.sharing.from_hour, self.sharing.to_hour) = (self.sharing.from_hour % 24, self.sharing.to_hour % 24);
         self.studio.fps = self.studio.fps.clamp(1, 120);
         self.studio.bitrate_kbps = self.studio.bitrate_kbps.clamp(50, 100_000);
         self.studio.gain_db = finite(self.studio.gain_db, 0.0).clamp(-60.0, 30.0);

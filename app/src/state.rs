@@ -7,27 +7,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use backend_lite::api::SharingDefault;
 use runnel_media::format::WallClock;
 
 pub use self::chat::{Chat, ChatEvent, ChatMessage, ChatPhase, MAX_MESSAGES};
 pub use self::event::Event;
+pub use self::history::{Flow, HISTORY_SECONDS, History};
 pub use self::picture::{Feed, Picture};
 pub use self::problem::Problem;
-pub use self::settings::{
-    Language, RenderSize, Role, SettingChange, SettingsView, Sharing, TextScale, ThemeChoice, UploadCap,
+pub use self::settings::{Language, RenderSize, Role, SettingChange, SettingsView, TextScale, ThemeChoice};
+pub use self::sharing::{
+    DataCap, Limit, Metered, MeteredChoice, Reach, Ruling, Schedule, Sharing, SharingNow, UploadCap,
 };
 pub use self::studio::{
     BroadcastSummary, DeviceChoice, Devices, Encoder, FileWish, Health, Level, SoundChoice, SourceChoice, StudioPhase,
     StudioState, StudioTelemetry,
 };
 pub use self::toast::{MAX_TOASTS, Notice, Severity, Toast, Toasts};
-pub use self::watch::{Delivery, EndReason, WatchPhase, WatchState, WatchTelemetry};
+pub use self::watch::{Delivery, EndReason, WatchPhase, WatchState, WatchTelemetry, Way};
 
 mod chat;
 mod event;
+mod history;
 mod picture;
 mod problem;
 mod settings;
+mod sharing;
 mod studio;
 mod toast;
 mod watch;
@@ -126,6 +131,8 @@ pub struct Community {
     pub address: String,
     /// Whether it runs inside this app.
     pub embedded: bool,
+    /// How far its host lets viewers share.
+    pub sharing: SharingDefault,
     /// How well it can be reached.
     pub connection: Connection,
     /// Who one is there; `None` until signed in.
@@ -141,7 +148,8 @@ impl Community {
     pub fn connecting(now: Instant, name: String, address: String, embedded: bool) -> Self {
         let live = LiveList { phase: ListPhase::Loading { since: now }, query: String::new(), items: Vec::new() };
         let (connection, following) = (Connection::Connecting, BTreeSet::new());
-        Self { name, address, embedded, connection, person: None, live, following }
+        let sharing = SharingDefault::default();
+        Self { name, address, embedded, sharing, connection, person: None, live, following }
     }
 
     /// Followed channels that are live, in the list's order.
@@ -163,6 +171,8 @@ pub struct AppState {
     pub studio: StudioState,
     /// Settings as they are in force.
     pub settings: SettingsView,
+    /// What is shared at the moment.
+    pub sharing: SharingNow,
     /// Cameras, microphones and the like.
     pub devices: Devices,
     /// Messages at the foot of the window.
@@ -185,12 +195,13 @@ impl AppState {
     /// Folds one event in.
     pub fn apply(&mut self, now: Instant, event: Event) {
         match event {
-            Event::CommunityJoined { id, name, address, embedded } => {
+            Event::CommunityJoined { id, name, address, embedded, sharing } => {
                 let community = self
                     .communities
                     .entry(id.clone())
                     .or_insert_with(|| Community::connecting(now, name.clone(), address.clone(), embedded));
                 (community.name, community.address, community.embedded) = (name, address, embedded);
+                community.sharing = sharing;
                 self.current.get_or_insert(id);
             }
             Event::CommunityLeft(id) => {
@@ -235,7 +246,11 @@ impl AppState {
             Event::WatchInfo { title, viewers, started } => self.with_watch(|watch| {
                 (watch.title, watch.viewers, watch.started) = (title, viewers, started);
             }),
-            Event::WatchTelemetry(telemetry) => self.with_watch(|watch| watch.telemetry = telemetry),
+            Event::WatchTelemetry(telemetry) => self.with_watch(|watch| {
+                watch.history.note(now, telemetry.delivery);
+                watch.telemetry = telemetry;
+            }),
+            Event::SharingNow(sharing) => self.sharing = sharing,
             Event::WatchClosed => self.watch = None,
             Event::Chat { community, channel, event } => self.chat(&community, &channel, event),
             Event::Devices(devices) => self.devices = devices,

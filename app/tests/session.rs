@@ -29,7 +29,7 @@ fn broadcast_config(server: &str, token: String) -> BroadcastConfig {
         about: About { title: "A test".to_owned(), ..About::default() },
         key: Keys::ephemeral().get_or_create("", "ann").unwrap(),
         publish,
-        swarm: SwarmConfig { enabled: true, upload_cap_kbps: None, loopback: true },
+        swarm: SwarmConfig { enabled: true, upload_cap_kbps: None, near_only: false, loopback: true },
         record: None,
     }
 }
@@ -41,6 +41,7 @@ fn watch_config(server: &str, mode: P2pMode, record: Option<&Path>) -> WatchConf
         channel: "ann".to_owned(),
         mode,
         upload_cap_kbps: None,
+        near_only: false,
         loopback: true,
         player: player::WatchConfig {
             audio_output: AudioOutputSpec::Null,

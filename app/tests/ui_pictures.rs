@@ -109,6 +109,7 @@ impl Look {
             harness.remove_cursor();
         }
         match self.scene {
+            Scene::SettingsSharing => search(&mut harness, self.chinese, if self.chinese { "互传" } else { "sharing" }),
             Scene::SettingsKeys => search(&mut harness, self.chinese, if self.chinese { "密钥" } else { "key" }),
             Scene::ImportKeys => {
                 search(&mut harness, self.chinese, if self.chinese { "密钥" } else { "key" });
@@ -122,7 +123,7 @@ impl Look {
             }
             _ => {}
         }
-        if self.scene == Scene::WatchSwarm {
+        if matches!(self.scene, Scene::WatchSwarm | Scene::WatchAlone) {
             harness.key_press_modifiers(egui::Modifiers::SHIFT, egui::Key::I);
             harness.run_steps(2);
         }
@@ -219,6 +220,8 @@ const KEPT: &[Look] = &[
     usual(Scene::WatchUsual).small(),
     usual(Scene::WatchSwarm).light(),
     usual(Scene::WatchSwarm).small().chinese(),
+    usual(Scene::WatchAlone),
+    usual(Scene::WatchAlone).light().chinese(),
     usual(Scene::WatchStalled).small().chinese(),
     usual(Scene::WatchEnded),
     usual(Scene::WatchCrowded).light(),
@@ -234,6 +237,8 @@ const KEPT: &[Look] = &[
     usual(Scene::Settings).small().light().chinese(),
     usual(Scene::SettingsDevices).light().chinese(),
     usual(Scene::SettingsDevices).small(),
+    usual(Scene::SettingsSharing),
+    usual(Scene::SettingsSharing).light().chinese(),
     usual(Scene::SettingsKeys),
     usual(Scene::SettingsKeys).small().light().chinese(),
     usual(Scene::ImportKeys).small(),

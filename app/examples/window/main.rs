@@ -100,14 +100,15 @@ fn move_pictures(happened: mpsc::Sender<Event>, ctx: egui::Context) {
 fn events_of(state: runnel::state::AppState) -> Vec<Event> {
     let mut events = vec![Event::Devices(state.devices)];
     for (id, it) in state.communities {
-        let (name, address, embedded) = (it.name, it.address, it.embedded);
+        let (name, address, embedded, sharing) = (it.name, it.address, it.embedded, it.sharing);
         let (community, query, items) = (id.clone(), it.live.query, it.live.items);
-        events.push(Event::CommunityJoined { id: id.clone(), name, address, embedded });
+        events.push(Event::CommunityJoined { id: id.clone(), name, address, embedded, sharing });
         events.push(Event::Connection { community: id.clone(), connection: it.connection });
         events.push(Event::SignedIn { community: id.clone(), person: it.person });
         events.push(Event::Following { community: id, channels: it.following });
         events.push(Event::LiveList { community, query, items });
     }
+    events.push(Event::SharingNow(state.sharing));
     events.extend(state.watch.map(|watch| Event::WatchOpened(Box::new(watch))));
     let studio = state.studio;
     if let (Some(community), Some(channel)) = (studio.community, studio.channel) {

@@ -9,6 +9,8 @@ use runnel_media::format::WallClock;
 
 #[path = "landscape.rs"]
 pub(crate) mod landscape;
+#[path = "swarm.rs"]
+mod swarm;
 
 use landscape::{feed, still};
 
@@ -24,6 +26,7 @@ pub(crate) enum Scene {
     HomeTrouble,
     WatchUsual,
     WatchSwarm,
+    WatchAlone,
     WatchStalled,
     WatchEnded,
     WatchCrowded,
@@ -33,6 +36,7 @@ pub(crate) enum Scene {
     StudioEnded,
     Settings,
     SettingsDevices,
+    SettingsSharing,
     SettingsKeys,
     ImportKeys,
     PathWanted,
@@ -43,7 +47,7 @@ pub(crate) enum Scene {
 
 impl Scene {
     /// All of them.
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::HomeNew,
         Self::HomeEmpty,
         Self::HomeLoading,
@@ -53,6 +57,7 @@ impl Scene {
         Self::HomeTrouble,
         Self::WatchUsual,
         Self::WatchSwarm,
+        Self::WatchAlone,
         Self::WatchStalled,
         Self::WatchEnded,
         Self::WatchCrowded,
@@ -62,6 +67,7 @@ impl Scene {
         Self::StudioEnded,
         Self::Settings,
         Self::SettingsDevices,
+        Self::SettingsSharing,
         Self::SettingsKeys,
         Self::ImportKeys,
         Self::PathWanted,
@@ -73,13 +79,18 @@ impl Scene {
     /// The page it is on.
     pub(crate) fn page(self) -> Page {
         match self {
-            Self::WatchUsual | Self::WatchSwarm | Self::WatchStalled | Self::WatchEnded | Self::WatchCrowded => {
-                Page::Watch
-            }
+            Self::WatchUsual
+            | Self::WatchSwarm
+            | Self::WatchAlone
+            | Self::WatchStalled
+            | Self::WatchEnded
+            | Self::WatchCrowded => Page::Watch,
             Self::StudioIdle | Self::StudioLive | Self::StudioTrouble | Self::StudioEnded | Self::PathWanted => {
                 Page::Studio
             }
-            Self::Settings | Self::SettingsDevices | Self::SettingsKeys | Self::ImportKeys => Page::Settings,
+            Self::Settings | Self::SettingsDevices | Self::SettingsSharing | Self::SettingsKeys | Self::ImportKeys => {
+                Page::Settings
+            }
             _ => Page::Home,
         }
     }
@@ -110,6 +121,9 @@ impl Scene {
             Page::Watch => watch(&mut state, clock, self, chinese),
             Page::Studio => studio(&mut state, clock, self, chinese),
             _ => {}
+        }
+        if self == Self::SettingsSharing {
+            swarm::choices(&mut state);
         }
         if self == Self::SettingsKeys {
             state.studio.phase = StudioPhase::Live { since: clock.now };
@@ -300,14 +314,6 @@ fn watch(state: &mut AppState, clock: Clock, scene: Scene, chinese: bool) {
     watch.telemetry = WatchTelemetry {
         behind: Some(Duration::from_millis(840)),
         buffer: Duration::from_millis(420),
-        delivery: Delivery {
-            from_peers: 186_400_000,
-            from_publisher: 6_100_000,
-            from_server: 7_900_000,
-            to_peers: 142_000_000,
-            neighbours: 9,
-            rejected: 0,
-        },
         size: Some((1280, 720)),
         fps: Some(30.0),
         bitrate_kbps: Some(2480),
@@ -318,6 +324,11 @@ fn watch(state: &mut AppState, clock: Clock, scene: Scene, chinese: bool) {
         ..WatchTelemetry::default()
     };
     state.watch = Some(watch);
+    if scene == Scene::WatchAlone {
+        swarm::alone(state);
+    } else {
+        swarm::usual(state, clock);
+    }
 }
 
 fn studio(state: &mut AppState, clock: Clock, scene: Scene, chinese: bool) {
@@ -359,6 +370,8 @@ fn studio(state: &mut AppState, clock: Clock, scene: Scene, chinese: bool) {
         fps: Some(30.0),
         bitrate_kbps: Some(2500),
         upload_kbps: Some(2530),
+        copies: Some(2.1),
+        offload: Some(0.93),
         viewers: 1284,
         captured: 22_620,
         dropped: [("capture".to_owned(), 2), ("encode".to_owned(), 7)].into(),

@@ -138,7 +138,12 @@ async fn publish(paths: &Paths, args: &PublishArgs, server: String, stop: Cancel
         about: About { title: args.title.clone(), ..About::default() },
         key,
         publish: media_config(paths, args),
-        swarm: SwarmConfig { enabled: true, upload_cap_kbps: args.upload_cap, loopback: args.loopback },
+        swarm: SwarmConfig {
+            enabled: true,
+            upload_cap_kbps: args.upload_cap,
+            near_only: false,
+            loopback: args.loopback,
+        },
         record: args.record.clone(),
     };
     let broadcast = Broadcast::start(config);

@@ -132,6 +132,7 @@ async fn watch(
             strip: args.strip,
             ..player::WatchConfig::default()
         },
+        near_only: args.p2p.is_none() && settings.sharing.lan_only,
         record: args.record.clone(),
         wait: false,
     };

@@ -7,7 +7,7 @@ mod stills;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use backend_lite::api::{self, Client, ClientError};
+use backend_lite::api::{self, Client, ClientError, SharingDefault};
 
 use super::{Core, problem};
 use crate::cli::gui::Open;
@@ -44,6 +44,8 @@ pub(super) enum News {
 pub(super) struct Member {
     pub(super) address: String,
     pub(super) embedded: bool,
+    /// How far its host lets viewers share.
+    pub(super) sharing: SharingDefault,
     pub(super) client: Option<Client>,
     pub(super) state: SettingsFile<CommunityState>,
     pub(super) person: Option<Person>,
@@ -141,6 +143,7 @@ impl Core {
         let member = Member {
             address: address.clone(),
             embedded,
+            sharing: SharingDefault::default(),
             client: None,
             state: loaded.file,
             person: None,
@@ -152,7 +155,8 @@ impl Core {
             stills: stills::Stills::default(),
         };
         self.communities.members.insert(id.clone(), member);
-        self.outlet.emit(Event::CommunityJoined { id: id.clone(), name, address, embedded });
+        let sharing = SharingDefault::default();
+        self.outlet.emit(Event::CommunityJoined { id: id.clone(), name, address, embedded, sharing });
         self.outlet.emit(Event::Connection { community: id.clone(), connection: Connection::Connecting });
         self.outlet.emit(Event::Following { community: id.clone(), channels });
         if !items.is_empty() {
@@ -211,7 +215,7 @@ impl Core {
             News::Unreachable { address, error } => self.unreachable(&address, &error),
             News::Reached { address, embedded, wanted, community, client, person } => {
                 let id = CommunityId(community.id.clone());
-                self.reached(&id, address, embedded, &community.name, client, person);
+                self.reached(&id, address, embedded, &community, client, person);
                 if let Some(channel) = wanted {
                     self.watch(id, ChannelId(channel)).await;
                 }
@@ -251,23 +255,23 @@ impl Core {
         id: &CommunityId,
         address: String,
         embedded: bool,
-        name: &str,
+        community: &api::Community,
         client: Client,
         person: Option<Person>,
     ) {
-        let known = self.communities.contains(id);
+        let (known, name, sharing) = (self.communities.contains(id), &community.name, community.sharing_default);
         if !known {
-            self.admit(id, address.clone(), name.to_owned(), embedded);
-        } else {
-            self.outlet.emit(Event::CommunityJoined {
-                id: id.clone(),
-                name: name.to_owned(),
-                address: address.clone(),
-                embedded,
-            });
+            self.admit(id, address.clone(), name.clone(), embedded);
         }
+        self.outlet.emit(Event::CommunityJoined {
+            id: id.clone(),
+            name: name.clone(),
+            address: address.clone(),
+            embedded,
+            sharing,
+        });
         if let Some(member) = self.communities.get_mut(id) {
-            (member.client, member.online) = (Some(client), true);
+            (member.client, member.online, member.sharing) = (Some(client), true, sharing);
             (member.address, member.embedded) = (address.clone(), embedded);
         }
         if !embedded {
@@ -275,7 +279,7 @@ impl Core {
         }
         self.outlet.emit(Event::Connection { community: id.clone(), connection: Connection::Online });
         if !known && !embedded {
-            self.outlet.emit(Event::Notice(Notice::Joined { name: name.to_owned() }));
+            self.outlet.emit(Event::Notice(Notice::Joined { name: name.clone() }));
             self.select_community(id.clone());
         }
         self.signed_in(id, None, person);

@@ -50,6 +50,9 @@ impl Core {
         }
         self.viewing.settings_changed(self.settings.get(), &change);
         self.studio_settings_changed(&change);
+        if is_about_sharing(&change) {
+            self.tick_sharing(true);
+        }
         if matches!(change, SettingChange::Sound(_) | SettingChange::Output(_)) {
             self.learn_names();
         }
@@ -84,6 +87,11 @@ impl Core {
         let problem = if full { Problem::DiskFull } else { Problem::SettingsNotSaved };
         self.outlet.emit(Event::Notice(Notice::Problem(problem)));
     }
+}
+
+fn is_about_sharing(change: &SettingChange) -> bool {
+    use SettingChange::{CrowdAbove, DataCap, Metered, Schedule, Sharing, UploadCap};
+    matches!(change, Sharing(_) | CrowdAbove(_) | UploadCap(_) | DataCap(_) | Schedule(_) | Metered(_))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::session::broadcast::{BroadcastStatus, Phase as Publishing};
+use crate::session::broadcast::{Audience, BroadcastStatus, Phase as Publishing};
 use crate::session::watch::{EndReason, Phase as Watching, WatchStatus};
 use crate::state::{Delivery, Encoder, Health, Problem, StudioPhase, StudioTelemetry, WatchPhase, WatchTelemetry};
 
@@ -67,6 +67,28 @@ impl Losses {
     }
 }
 
+/// Over this time copies are counted: two GOPs, so that a keyframe more or less does not matter.
+const COPIES: Duration = Duration::from_secs(4);
+
+/// How many copies of the stream leave the broadcaster's machine: one to the server, and what viewers are sent. Pure.
+#[derive(Debug, Default)]
+pub(super) struct Copies {
+    seen: VecDeque<(Instant, u64, u64)>,
+}
+
+impl Copies {
+    /// Takes the bytes that were made and the bytes that viewers were sent so far; `None` before anything was made.
+    pub(super) fn note(&mut self, now: Instant, made: u64, to_peers: u64) -> Option<f32> {
+        self.seen.push_back((now, made, to_peers));
+        while self.seen.get(1).is_some_and(|(at, ..)| now.saturating_duration_since(*at) >= COPIES) {
+            self.seen.pop_front();
+        }
+        let (_, made_then, peers_then) = self.seen.front()?;
+        let made = made.saturating_sub(*made_then);
+        (made > 0).then(|| 1.0 + (to_peers.saturating_sub(*peers_then) as f64 / made as f64) as f32)
+    }
+}
+
 /// Kilobits a second between two counts of bytes.
 pub(super) fn kbps(before: u64, now: u64, passed: Duration) -> Option<u32> {
     let millis = u64::try_from(passed.as_millis()).ok().filter(|millis| *millis > 0)?;
@@ -87,8 +109,10 @@ pub(super) fn watch_telemetry(status: &WatchStatus, bitrate_kbps: Option<u32>) -
             from_server: delivery.from_origin,
             to_peers: delivery.to_peers,
             neighbours: u32::try_from(delivery.neighbours).unwrap_or(u32::MAX),
+            viewers: u32::try_from(delivery.viewers).unwrap_or(u32::MAX),
             rejected: delivery.rejected,
         },
+        way: status.way,
         size: player.size.map(|size| (size.width(), size.height())),
         fps: (player.fps > 0.0).then_some(player.fps as f32),
         bitrate_kbps,
@@ -117,7 +141,11 @@ pub(super) fn watch_phase(status: &WatchStatus, paused: bool, since: Instant, ad
 }
 
 /// Measurements of one's broadcast.
-pub(super) fn studio_telemetry(status: &BroadcastStatus, upload_kbps: Option<u32>) -> StudioTelemetry {
+pub(super) fn studio_telemetry(
+    status: &BroadcastStatus,
+    upload_kbps: Option<u32>,
+    copies: Option<f32>,
+) -> StudioTelemetry {
     let media = &status.media;
     StudioTelemetry {
         encoder: status.encoder.as_ref().map(|it| Encoder { name: it.name.clone(), reason: it.reason.clone() }),
@@ -125,6 +153,8 @@ pub(super) fn studio_telemetry(status: &BroadcastStatus, upload_kbps: Option<u32
         fps: status.picture.map(|(_, fps, _)| fps as f32),
         bitrate_kbps: status.picture.map(|(.., kbps)| kbps),
         upload_kbps,
+        copies,
+        offload: status.audience.as_ref().and_then(Audience::offload),
         viewers: status.viewers.into(),
         captured: media.frames_captured,
         dropped: media.dropped.clone(),
@@ -222,6 +252,18 @@ mod tests {
         assert_eq!(Losses::default().note(start, before), Lately::default(), "what was lost before anyone looked");
         let unsent = losses.note(start + Duration::from_secs(120), Totals { unsent: 1, ..Totals::default() });
         assert!(unsent.chunks && !unsent.frames);
+    }
+
+    #[test]
+    fn copies_are_those_of_the_last_seconds() {
+        let (start, mut copies) = (now(), Copies::default());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(copies.note(at(0), 0, 0), None);
+        assert_eq!(copies.note(at(1), 1_000, 0), Some(1.0));
+        assert_eq!(copies.note(at(2), 2_000, 1_000), Some(1.5));
+        // Later two copies go to viewers, and what was before is forgotten.
+        let last = (3..20).map(|second| copies.note(at(second), second * 1_000, 1_000 + (second - 2) * 2_000)).last();
+        assert_eq!(last, Some(Some(3.0)));
     }
 
     #[test]

@@ -86,6 +86,27 @@ impl Studio {
         self.live.as_ref().map(|live| (live.community.clone(), live.channel.clone()))
     }
 
+    /// Where one is live.
+    pub(super) fn community(&self) -> Option<CommunityId> {
+        self.live.as_ref().map(|live| live.community.clone())
+    }
+
+    /// Bytes that viewers were given by the broadcast that is on.
+    pub(super) fn given(&self) -> u64 {
+        let broadcast = self.live.as_ref().and_then(|live| live.broadcast.as_ref());
+        broadcast.map_or(0, |it| it.status().borrow().node.as_ref().map_or(0, |node| node.bytes_to_peers))
+    }
+
+    /// Puts another cap on what viewers are sent in force.
+    pub(super) fn set_upload_cap(&mut self, kbps: Option<u32>) {
+        if let Some(live) = &mut self.live
+            && live.upload_cap != kbps
+        {
+            live.upload_cap = kbps;
+            self.with_broadcast(|broadcast| broadcast.set_upload_cap(kbps));
+        }
+    }
+
     fn with_broadcast(&self, act: impl FnOnce(&Broadcast)) {
         if let Some(broadcast) = self.live.as_ref().and_then(|live| live.broadcast.as_ref()) {
             act(broadcast);

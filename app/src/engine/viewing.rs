@@ -8,8 +8,9 @@ use runnel_media::pipeline::watch as player;
 
 use super::{Core, problem, reports};
 use crate::session::clock;
+use crate::session::sharing::Ruling;
 use crate::session::watch::{Watch, WatchConfig};
-use crate::settings::{P2pMode, Settings};
+use crate::settings::Settings;
 use crate::state::{BroadcastId, ChannelId, CommunityId, Event, Feed, SettingChange, WatchPhase, WatchState};
 
 /// What is being watched, if anything.
@@ -28,12 +29,36 @@ struct Now {
     phase: Option<WatchPhase>,
     told: Option<(BroadcastId, String, u32)>,
     counted: (Instant, u64),
+    /// How far it is shared.
+    ruling: Ruling,
 }
 
 impl Viewing {
     /// The channel that is watched.
     pub(super) fn channel(&self) -> Option<(CommunityId, ChannelId)> {
         self.now.as_ref().map(|now| (now.community.clone(), now.channel.clone()))
+    }
+
+    /// How many watch that channel.
+    pub(super) fn viewers(&self) -> u32 {
+        self.now.as_ref().map_or(0, |now| now.watch.status().borrow().viewers)
+    }
+
+    /// Bytes that other viewers were given since watching began.
+    pub(super) fn given(&self) -> u64 {
+        self.now.as_ref().map_or(0, |now| now.watch.status().borrow().delivery.to_peers)
+    }
+
+    /// Puts another ruling in force.
+    pub(super) fn set_sharing(&mut self, settings: &Settings, ruling: Ruling) {
+        let Some(now) = &mut self.now else { return };
+        if now.ruling == ruling {
+            return;
+        }
+        tracing::info!(?ruling, "what is shared changes");
+        now.watch.set_upload_cap(ruling.upload_kbps);
+        now.watch.set_sharing(ruling.mode(settings.sharing.mode), ruling.near_only());
+        now.ruling = ruling;
     }
 
     /// Ends it, without waiting for more than what is under way.
@@ -70,19 +95,9 @@ impl Viewing {
             SettingChange::Volume(_) => player.set_volume(settings.playback.volume),
             SettingChange::Muted(muted) => player.set_muted(*muted),
             SettingChange::TargetDelay(_) => player.set_target_delay(settings.view().target_delay),
-            SettingChange::UploadCap(_) | SettingChange::Sharing(_) => now.watch.set_upload_cap(upload_cap(settings)),
             _ => {}
         }
     }
-}
-
-/// Nothing goes out where sharing was not agreed to.
-fn upload_cap(settings: &Settings) -> Option<u32> {
-    if mode(settings) == P2pMode::Off { Some(0) } else { settings.view().upload_cap }
-}
-
-fn mode(settings: &Settings) -> P2pMode {
-    if settings.sharing.consented { settings.sharing.mode } else { P2pMode::Off }
 }
 
 fn output(settings: &Settings) -> AudioOutputSpec {
@@ -96,6 +111,10 @@ impl Core {
     pub(super) async fn watch(&mut self, community: CommunityId, channel: ChannelId) {
         self.viewing.close().await;
         let Some(member) = self.communities.get(&community) else { return };
+        let listed = member.items.iter().find(|item| item.channel == channel || item.name == channel.0);
+        let viewers = listed.map_or(0, |item| u32::try_from(item.viewers).unwrap_or(u32::MAX));
+        let ruling = self.ruling_for(&community, &channel.0, viewers);
+        let Some(member) = self.communities.get(&community) else { return };
         let (now, settings) = (clock::now(), self.settings.get());
         let item = member.items.iter().find(|item| item.channel == channel || item.name == channel.0);
         let (name, title) =
@@ -105,8 +124,9 @@ impl Core {
             server: member.address.clone(),
             token: member.client.as_ref().and_then(|client| client.token().map(str::to_owned)),
             channel: channel.0.clone(),
-            mode: mode(settings),
-            upload_cap_kbps: settings.view().upload_cap,
+            mode: ruling.mode(settings.sharing.mode),
+            upload_cap_kbps: ruling.upload_kbps,
+            near_only: ruling.near_only(),
             loopback: false,
             player: player::WatchConfig {
                 target_delay: settings.view().target_delay,
@@ -138,6 +158,7 @@ impl Core {
                     phase,
                     told,
                     counted,
+                    ruling,
                 });
             }
             Err(error) => self.outlet.emit(Event::WatchPhase(WatchPhase::Failed(problem::watch(&error, &address)))),

@@ -120,6 +120,8 @@ fn units_are_said_in_the_language() {
     let words = Words::new(Locale::English);
     assert_eq!([words.rate(950), words.rate(2500)], ["950 kb/s", "2.5 Mb/s"]);
     assert_eq!([words.bytes(12_345_678), words.bytes(4_200_000_000)], ["12.3 MB", "4.20 GB"]);
+    let amounts = [500_000_000, 2_000_000_000, 2_500_000_000, 1_000_000_000_000].map(|bytes| words.amount(bytes));
+    assert_eq!(amounts, ["500 MB", "2 GB", "2.5 GB", "1,000 GB"]);
     assert_eq!([words.percent(0.934), words.seconds(Duration::from_millis(840))], ["93 %", "0.8 s"]);
 }
 

@@ -139,7 +139,7 @@ pub(crate) fn peer_stats(stats: &NodeStats) -> PeerStats {
 }
 
 /// The tracker's word on when to ask again, within what makes sense.
-fn interval(seconds: f64) -> Duration {
+pub(crate) fn interval(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).clamp(LONELY, LONGEST)
 }
 

@@ -1,5 +1,6 @@
 //! Going live: from the publisher's pipeline to the origin and the swarm.
 
+mod audience;
 mod book;
 mod delivery;
 mod outbox;
@@ -25,6 +26,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use audience::Audience;
 pub(crate) use book::RENDITION;
 
 use super::recording::{Recording, RecordingError};
@@ -76,6 +78,8 @@ pub struct SwarmConfig {
     pub enabled: bool,
     /// Most upload in kbit/s; `None` as much as there is.
     pub upload_cap_kbps: Option<u32>,
+    /// Serve viewers on the local network only.
+    pub near_only: bool,
     /// Listen on this machine only.
     pub loopback: bool,
 }
@@ -178,6 +182,8 @@ pub struct BroadcastStatus {
     pub problems: Vec<MediaProblem>,
     /// People watching.
     pub viewers: u32,
+    /// What the community says of those who watch, once it did.
+    pub audience: Option<Audience>,
     /// When the first chunk was published, in microseconds since 1970.
     pub first_chunk_micros: Option<i64>,
     /// The latest chunks and when they were signed, in microseconds since 1970.
@@ -206,6 +212,7 @@ impl Default for BroadcastStatus {
             ladder: None,
             problems: Vec::new(),
             viewers: 0,
+            audience: None,
             first_chunk_micros: None,
             signed: VecDeque::new(),
             buffered: Duration::ZERO,
@@ -220,6 +227,7 @@ impl Default for BroadcastStatus {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Ask {
     Title(String),
+    UploadCap(Option<u32>),
 }
 
 /// A broadcast that runs; dropping it ends it without waiting.
@@ -254,6 +262,11 @@ impl Broadcast {
     pub fn set_title(&self, title: String) {
         // Sixteen titles that the server has not taken yet are enough.
         let _ = self.asks.try_send(Ask::Title(title));
+    }
+
+    /// Puts another cap on what viewers are sent in force.
+    pub fn set_upload_cap(&self, kbps: Option<u32>) {
+        let _ = self.asks.try_send(Ask::UploadCap(kbps));
     }
 
     /// Does something with the pipeline if it runs; must not wait inside.

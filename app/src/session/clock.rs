@@ -4,6 +4,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use backend_lite::api::Client;
 
+use crate::settings::Day;
+
 /// One question and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exchange {
@@ -44,6 +46,15 @@ pub async fn server_offset(client: &Client) -> i64 {
 #[expect(clippy::disallowed_methods, reason = "a session is a driver: it measures clocks against each other")]
 pub fn unix_micros() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The local day and hour; `None` where the system does not know its place.
+pub fn local() -> Option<(Day, u8)> {
+    let now = jiff::Timestamp::from_microsecond(unix_micros()).ok()?;
+    let local = now.to_zoned(jiff::tz::TimeZone::try_system().ok()?);
+    let part = |number: i8| u8::try_from(number).ok();
+    let day = Day { year: u16::try_from(local.year()).ok()?, month: part(local.month())?, day: part(local.day())? };
+    Some((day, part(local.hour())?))
 }
 
 /// Now.

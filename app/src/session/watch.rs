@@ -1,6 +1,7 @@
 //! Watching: from the swarm and the origin to the player.
 
 pub mod bare;
+mod counted;
 mod feed;
 mod find;
 mod origin;
@@ -11,6 +12,7 @@ mod run;
 mod swarm;
 mod timeline;
 mod viewing;
+mod way;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +26,8 @@ use runnel_p2p::wire::ManifestError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+pub use way::Way;
 
 use self::bare::BarePlayer;
 use self::player::Player;
@@ -43,6 +47,8 @@ pub struct WatchConfig {
     pub mode: P2pMode,
     /// Most upload in kbit/s; `None` as much as there is.
     pub upload_cap_kbps: Option<u32>,
+    /// Exchange with the local network only.
+    pub near_only: bool,
     /// Exchange on this machine only.
     pub loopback: bool,
     /// The player's part.
@@ -142,6 +148,8 @@ pub struct Delivery {
     pub rejected: u64,
     /// Neighbours now.
     pub neighbours: usize,
+    /// Other viewers among them.
+    pub viewers: usize,
 }
 
 impl Delivery {
@@ -161,6 +169,7 @@ impl Delivery {
             to_peers: self.to_peers + other.to_peers,
             rejected: self.rejected + other.rejected,
             neighbours: other.neighbours,
+            viewers: other.viewers,
         }
     }
 }
@@ -186,6 +195,8 @@ pub struct WatchStatus {
     pub delivery: Delivery,
     /// What our node counted in the broadcast that is watched, where there is one.
     pub node: Option<Arc<NodeStats>>,
+    /// How others are reached.
+    pub way: Way,
 }
 
 impl Default for WatchStatus {
@@ -200,6 +211,7 @@ impl Default for WatchStatus {
             player: WatchStats::default(),
             delivery: Delivery::default(),
             node: None,
+            way: Way::default(),
         }
     }
 }
@@ -208,6 +220,11 @@ impl Default for WatchStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ask {
     UploadCap(Option<u32>),
+    /// Whether and how far pieces are exchanged.
+    Sharing {
+        mode: P2pMode,
+        near_only: bool,
+    },
 }
 
 /// Something that is being watched, with the player that shows it; dropping it ends it without waiting.
@@ -279,6 +296,12 @@ impl<P: Player> Watch<P> {
     pub fn set_upload_cap(&self, kbps: Option<u32>) {
         // A slider may give more values than matter; the last is saved in the settings too.
         let _ = self.asks.try_send(Ask::UploadCap(kbps));
+    }
+
+    /// Exchanges with others from now on, or with the local network only, or not at all; what plays goes on.
+    pub fn set_sharing(&self, mode: P2pMode, near_only: bool) {
+        // Sixteen asks that were not heard yet are enough.
+        let _ = self.asks.try_send(Ask::Sharing { mode, near_only });
     }
 
     /// Asks it to end; [`Watch::ended`] waits for that.

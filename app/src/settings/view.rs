@@ -5,7 +5,7 @@ use std::time::Duration;
 use runnel_media::format::Size;
 
 use super::{P2pMode, Settings};
-use crate::state::{RenderSize, SettingsView, Sharing, SoundChoice, SourceChoice, TextScale};
+use crate::state::{DataCap, RenderSize, Schedule, SettingsView, Sharing, SoundChoice, SourceChoice, TextScale};
 
 impl Settings {
     /// What the screens show.
@@ -13,6 +13,8 @@ impl Settings {
         let sharing = match (self.sharing.consented, self.sharing.mode) {
             (false, _) => Sharing::NotAsked,
             (true, P2pMode::Off) => Sharing::Off,
+            (true, P2pMode::Assist | P2pMode::Only) if self.sharing.lan_only => Sharing::Lan,
+            (true, P2pMode::Assist | P2pMode::Only) if self.sharing.crowd_only => Sharing::Crowd,
             (true, P2pMode::Assist | P2pMode::Only) => Sharing::On,
         };
         SettingsView {
@@ -23,7 +25,16 @@ impl Settings {
             reduced_motion: self.appearance.reduced_motion,
             role: self.role,
             sharing,
+            crowd_above: self.sharing.crowd_above,
             upload_cap: Some(self.sharing.upload_cap_kbps).filter(|cap| *cap > 0),
+            data_cap: (self.sharing.data_cap_mb > 0)
+                .then_some(DataCap { megabytes: self.sharing.data_cap_mb, monthly: self.sharing.data_cap_monthly }),
+            schedule: (self.sharing.from_hour != self.sharing.to_hour).then_some(Schedule {
+                from: self.sharing.from_hour,
+                to: self.sharing.to_hour,
+                outside_kbps: self.sharing.outside_kbps,
+            }),
+            metered: self.sharing.metered,
             target_delay: Duration::from_millis(self.playback.delay_ms.into()),
             volume: self.playback.volume,
             muted: self.playback.muted,
@@ -58,12 +69,25 @@ impl Settings {
         settings.role = view.role;
         settings.sharing.consented = view.sharing != Sharing::NotAsked;
         settings.sharing.mode = match (view.sharing, self.sharing.mode) {
-            // Peers only is chosen in the file or on the command line; the screens know on and off.
-            (Sharing::On, P2pMode::Only) => P2pMode::Only,
-            (Sharing::On, _) => P2pMode::Assist,
             (Sharing::Off | Sharing::NotAsked, _) => P2pMode::Off,
+            // Peers only is chosen in the file or on the command line; the screens do not know it.
+            (Sharing::Lan | Sharing::Crowd | Sharing::On, P2pMode::Only) => P2pMode::Only,
+            (Sharing::Lan | Sharing::Crowd | Sharing::On, _) => P2pMode::Assist,
         };
+        if view.sharing.allowed() {
+            settings.sharing.lan_only = view.sharing == Sharing::Lan;
+            settings.sharing.crowd_only = view.sharing == Sharing::Crowd;
+        }
+        settings.sharing.crowd_above = view.crowd_above;
         settings.sharing.upload_cap_kbps = view.upload_cap.unwrap_or(0);
+        settings.sharing.data_cap_mb = view.data_cap.map_or(0, |cap| cap.megabytes);
+        if let Some(cap) = view.data_cap {
+            settings.sharing.data_cap_monthly = cap.monthly;
+        }
+        let Schedule { from, to, outside_kbps } = view.schedule.unwrap_or(Schedule { from: 0, to: 0, outside_kbps: 0 });
+        (settings.sharing.from_hour, settings.sharing.to_hour) = (from, to);
+        settings.sharing.outside_kbps = outside_kbps;
+        settings.sharing.metered = view.metered;
         settings.playback.delay_ms = u32::try_from(view.target_delay.as_millis()).unwrap_or(u32::MAX);
         settings.playback.volume = view.volume;
         settings.playback.muted = view.muted;
@@ -96,7 +120,7 @@ fn named(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{DeviceChoice, Devices};
+    use crate::state::{DeviceChoice, Devices, MeteredChoice};
 
     #[test]
     fn what_the_screens_choose_comes_back() {
@@ -108,8 +132,16 @@ mod tests {
         view.encoder = Some("rav1e".to_owned());
         view.size = RenderSize { width: 640, height: 360 };
         view.source = SourceChoice::Camera(2);
+        view.data_cap = Some(DataCap { megabytes: 5_000, monthly: false });
+        view.schedule = Some(Schedule { from: 22, to: 7, outside_kbps: 500 });
+        view.metered = MeteredChoice::Metered;
+        view.crowd_above = 50;
         view.pointer = false;
         assert_eq!(Settings::default().with_view(&view).view(), view);
+        for sharing in [Sharing::Off, Sharing::Lan, Sharing::Crowd, Sharing::On] {
+            view.sharing = sharing;
+            assert_eq!(Settings::default().with_view(&view).view(), view);
+        }
     }
 
     #[test]

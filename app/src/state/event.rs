@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use backend_lite::api::SharingDefault;
 use runnel_media::format::WallClock;
 
 use super::{
     BroadcastId, ChannelId, ChatEvent, CommunityId, Connection, DeviceChoice, Devices, Feed, FileWish, Health, Level,
-    LiveItem, Notice, Person, Picture, Problem, SettingsView, SoundChoice, SourceChoice, StudioPhase, StudioTelemetry,
-    WatchPhase, WatchState, WatchTelemetry,
+    LiveItem, Notice, Person, Picture, Problem, SettingsView, SharingNow, SoundChoice, SourceChoice, StudioPhase,
+    StudioTelemetry, WatchPhase, WatchState, WatchTelemetry,
 };
 
 /// One thing that happened outside the UI.
@@ -25,6 +26,8 @@ pub enum Event {
         address: String,
         /// Whether it runs inside this app.
         embedded: bool,
+        /// How far its host lets viewers share.
+        sharing: SharingDefault,
     },
     /// A community was left.
     CommunityLeft(CommunityId),
@@ -100,6 +103,8 @@ pub enum Event {
     },
     /// Measurements of the watched channel, at most a few a second.
     WatchTelemetry(WatchTelemetry),
+    /// What is shared with other viewers at the moment.
+    SharingNow(SharingNow),
     /// Nothing is watched any more.
     WatchClosed,
     /// Something in a chat; reaches the watched channel and one's own.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::sharing::{DataCap, MeteredChoice, Schedule, Sharing, UploadCap};
 use super::{SoundChoice, SourceChoice};
 
 /// The language of the screens.
@@ -47,29 +48,6 @@ pub enum Role {
     #[default]
     Both,
 }
-
-/// Whether one shares what one watches with other viewers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sharing {
-    /// Nobody was asked yet: nothing is shared.
-    #[default]
-    NotAsked,
-    /// Everything comes from the server.
-    Off,
-    /// From other viewers first, the server fills gaps.
-    On,
-}
-
-impl Sharing {
-    /// Whether pieces may go to strangers.
-    pub fn allowed(self) -> bool {
-        self == Self::On
-    }
-}
-
-/// The most one gives to others, in kilobits a second; `None` for no limit.
-pub type UploadCap = Option<u32>;
 
 /// Size of text relative to the system's, in percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -149,8 +127,16 @@ pub struct SettingsView {
     pub role: Role,
     /// Whether one shares what one watches.
     pub sharing: Sharing,
+    /// How many viewers are few, for who shares in a crowd only.
+    pub crowd_above: u32,
     /// The most one gives to others.
     pub upload_cap: UploadCap,
+    /// The most one gives to others in a day or month.
+    pub data_cap: Option<DataCap>,
+    /// The hours in which one gives to others; all of them where there is none.
+    pub schedule: Option<Schedule>,
+    /// Whether the network costs by amount.
+    pub metered: MeteredChoice,
     /// How far behind the capture the picture is meant to be.
     pub target_delay: Duration,
     /// Volume, 0 to 1.
@@ -201,7 +187,11 @@ impl Default for SettingsView {
             reduced_motion: false,
             role: Role::default(),
             sharing: Sharing::default(),
+            crowd_above: 20,
             upload_cap: Some(5000),
+            data_cap: None,
+            schedule: None,
+            metered: MeteredChoice::default(),
             target_delay: Duration::from_millis(1000),
             volume: 0.8,
             muted: false,
@@ -271,8 +261,16 @@ setting_changes! {
     Role => role: Role,
     /// Whether one shares what one watches.
     Sharing => sharing: Sharing,
+    /// How many viewers are few.
+    CrowdAbove => crowd_above: u32,
     /// The most one gives to others.
     UploadCap => upload_cap: UploadCap,
+    /// The most one gives to others in a day or month.
+    DataCap => data_cap: Option<DataCap>,
+    /// The hours in which one gives to others.
+    Schedule => schedule: Option<Schedule>,
+    /// Whether the network costs by amount.
+    Metered => metered: MeteredChoice,
     /// How far behind the picture is meant to be.
     TargetDelay => target_delay: Duration,
     /// Volume, 0 to 1.

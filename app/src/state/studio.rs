@@ -256,6 +256,10 @@ pub struct StudioTelemetry {
     pub bitrate_kbps: Option<u32>,
     /// Kilobits a second that leave the machine.
     pub upload_kbps: Option<u32>,
+    /// Copies of the stream that leave the machine now, the one for the server among them.
+    pub copies: Option<f32>,
+    /// The share of what viewers get that they give each other, 0 to 1.
+    pub offload: Option<f64>,
     /// People watching now.
     pub viewers: u64,
     /// Frames captured.

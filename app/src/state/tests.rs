@@ -9,7 +9,8 @@ fn id(name: &str) -> CommunityId {
 }
 
 fn joined(state: &mut AppState, now: Instant, name: &str) {
-    let event = Event::CommunityJoined { id: id(name), name: name.into(), address: "x".into(), embedded: false };
+    let (address, sharing) = ("x".into(), Default::default());
+    let event = Event::CommunityJoined { id: id(name), name: name.into(), address, embedded: false, sharing };
     state.apply(now, event);
 }
 

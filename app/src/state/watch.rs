@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use runnel_media::format::WallClock;
 
-use super::{BroadcastId, ChannelId, Chat, CommunityId, Feed, Problem};
+use super::{BroadcastId, ChannelId, Chat, CommunityId, Feed, History, Problem};
+
+pub use crate::session::watch::Way;
 
 /// Why a broadcast is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +60,10 @@ pub struct Delivery {
     pub from_server: u64,
     /// To other viewers.
     pub to_peers: u64,
-    /// People one exchanges with now.
+    /// Other computers one exchanges with now, the broadcaster's and the server's among them.
     pub neighbours: u32,
+    /// Other viewers among those.
+    pub viewers: u32,
     /// Chunks that failed verification and were thrown away.
     pub rejected: u64,
 }
@@ -83,6 +87,8 @@ pub struct WatchTelemetry {
     pub buffer: Duration,
     /// Where the bytes come from.
     pub delivery: Delivery,
+    /// How others are reached.
+    pub way: Way,
     /// Picture size in pixels.
     pub size: Option<(u32, u32)>,
     /// Frames a second, as encoded.
@@ -128,6 +134,8 @@ pub struct WatchState {
     pub picture: Option<Feed>,
     /// Measurements.
     pub telemetry: WatchTelemetry,
+    /// Where the bytes of the last minute came from.
+    pub history: History,
     /// The chat beside it.
     pub chat: Chat,
 }
@@ -147,6 +155,7 @@ impl WatchState {
             phase: WatchPhase::Opening { since: now },
             picture: None,
             telemetry: WatchTelemetry::default(),
+            history: History::default(),
             chat: Chat::default(),
         }
     }

@@ -13,10 +13,11 @@ use super::devices::Check;
 mod broadcast;
 mod community;
 mod general;
+mod sharing;
 mod watching;
 
 pub(super) use self::broadcast::picture_names;
-pub(super) use self::watching::caps;
+pub(super) use self::sharing::caps;
 
 /// What the settings page remembers from pass to pass.
 #[derive(Default)]
@@ -211,7 +212,7 @@ fn contents(ui: &mut Ui, cx: &mut Cx<'_>, page: &mut SettingsPage) {
     let groups: [(&'static str, Draw); 6] = [
         ("group-general", general::show),
         ("group-community", community::show),
-        ("group-sharing", watching::sharing),
+        ("group-sharing", sharing::show),
         ("group-watching", watching::show),
         ("group-broadcast", broadcast::show),
         ("group-keys", broadcast::keys),

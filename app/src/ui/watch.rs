@@ -16,6 +16,7 @@ use super::{Cx, Go, NARROW, Page, home};
 
 mod comments;
 mod overlay;
+mod plot;
 pub(super) mod swarm;
 mod words;
 

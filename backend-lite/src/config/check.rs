@@ -57,6 +57,7 @@ fn community(section: &mut Section<'_>) -> CommunitySettings {
         copyright_contact: section.text("copyright_contact", "", 200),
         minimum_age: u8::try_from(section.whole("minimum_age", 0, 0..=99)).unwrap_or(0),
         oldest_client: section.text("oldest_client", "0.1.0", 40),
+        sharing_default: section.parsed("sharing_default", "off, lan, crowd or on").unwrap_or_default(),
     }
 }
 

@@ -19,6 +19,9 @@ pub const EXAMPLE: &str = r##"# backend-lite: every key with its default. Remove
 # copyright_contact = ""
 # minimum_age = 0
 # oldest_client = "0.1.0"
+# How far viewers pass on what they watch to each other: "off" (the server carries everything), "lan" (within a local network),
+# "crowd" (once more watch than a viewer named), "on". A viewer never shares more than the viewer allowed.
+# sharing_default = "on"
 
 [server]
 # Only this machine reaches 127.0.0.1. To serve others: "0.0.0.0:7450" or "[::]:7450", better with [server.tls].

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::api::SharingDefault;
+
 /// The port of a server that nobody configured.
 pub const DEFAULT_PORT: u16 = 7450;
 
@@ -62,6 +64,8 @@ pub struct CommunitySettings {
     pub minimum_age: u8,
     /// The oldest client that still works.
     pub oldest_client: String,
+    /// How far viewers share here at most.
+    pub sharing_default: SharingDefault,
 }
 
 /// The listener.

@@ -89,6 +89,7 @@ fn config(args: &ViewersArgs, place: Place) -> WatchConfig {
         channel: CHANNEL.to_owned(),
         mode: P2pMode::Assist,
         upload_cap_kbps: place.uplink_kbps,
+        near_only: false,
         loopback: true,
         player: player::WatchConfig {
             target_delay: Duration::from_millis(args.delay),

@@ -7,7 +7,7 @@ use super::prepare::{self, Ready};
 use crate::engine::{Core, Tell, problem, reports};
 use crate::session::broadcast::{About, Broadcast, BroadcastConfig, BroadcastStatus, EndReason, Phase, SwarmConfig};
 use crate::session::clock;
-use crate::settings::P2pMode;
+use crate::session::sharing::Reach;
 use crate::state::{BroadcastSummary, ChannelId, CommunityId, Event, Feed, Health, Level, Problem, StudioPhase};
 
 /// A broadcast on air, or ending.
@@ -23,6 +23,9 @@ pub(super) struct Live {
     peak_viewers: u64,
     counted: (Instant, u64),
     losses: reports::Losses,
+    copies: reports::Copies,
+    /// What viewers may be sent at most, as it was put in force last.
+    pub(super) upload_cap: Option<u32>,
 }
 
 impl Core {
@@ -64,10 +67,11 @@ impl Core {
         self.signed_in(&community, Some(ready.token.clone()), Some(ready.person.clone()));
         let Some(member) = self.communities.get(&community) else { return };
         let address = member.address.clone();
-        let settings = self.settings.get();
-        // Serving viewers tells them one's address, so it takes the same consent as sharing what one watches.
-        let enabled = settings.sharing.consented && settings.sharing.mode != P2pMode::Off;
-        let upload_cap_kbps = settings.view().upload_cap;
+        // Serving viewers tells them one's address, so it takes the same consent as sharing what one watches; who shares in a
+        // crowd only leaves the first copies to the server.
+        let ruling = self.ruling(&community, 0);
+        let (enabled, near_only) = (ruling.reach != Reach::Nobody, ruling.near_only());
+        let upload_cap_kbps = ruling.upload_kbps;
         let config = BroadcastConfig {
             server: address.clone(),
             token: ready.token,
@@ -75,7 +79,7 @@ impl Core {
             about: About { title: title.clone(), ..About::default() },
             key: ready.key,
             publish: self.studio.publish_config(&self.paths),
-            swarm: SwarmConfig { enabled, upload_cap_kbps, loopback: false },
+            swarm: SwarmConfig { enabled, upload_cap_kbps, near_only, loopback: false },
             record: None,
         };
         self.studio.live = Some(Live {
@@ -90,6 +94,8 @@ impl Core {
             peak_viewers: 0,
             counted: (since, 0),
             losses: reports::Losses::default(),
+            copies: reports::Copies::default(),
+            upload_cap: upload_cap_kbps,
         });
         let mut settings = self.settings.get().clone();
         settings.studio.title = title;
@@ -128,7 +134,11 @@ impl Core {
         let sent = status.media.bytes_out + status.node.as_ref().map_or(0, |node| node.bytes_to_peers);
         let upload = reports::kbps(live.counted.1, sent, now - live.counted.0);
         live.counted = (now, sent);
-        self.outlet.measure(Event::StudioTelemetry(reports::studio_telemetry(&status, upload)));
+        let to_peers = status.node.as_ref().map_or(0, |node| node.bytes_to_peers);
+        // What waits for the server has not left the house.
+        let away = matches!(status.phase, Phase::Reconnecting { .. });
+        let copies = live.copies.note(now, status.media.bytes_out, to_peers).filter(|_| !away);
+        self.outlet.measure(Event::StudioTelemetry(reports::studio_telemetry(&status, upload, copies)));
         if over && let Some(broadcast) = live.broadcast.take() {
             await_end(broadcast, self.tell.clone());
         }

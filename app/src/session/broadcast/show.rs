@@ -8,6 +8,7 @@ use runnel_media::pipeline::publish::{PublishConfig, PublishEvent};
 use runnel_p2p::wire::BroadcastKey;
 use tokio_util::sync::CancellationToken;
 
+use super::audience::Following;
 use super::book::Book;
 use super::delivery::{Delivery, Verdict};
 use super::outbox::Flow;
@@ -35,6 +36,7 @@ pub(super) struct Show<'a> {
     book: Book,
     pub(super) delivery: Delivery,
     swarm: Option<Swarm>,
+    audience: Following,
     /// The newest init segment: a new run begins with it.
     init: Option<InitSegment>,
     /// Media events after the pipeline's end are none.
@@ -65,6 +67,7 @@ impl<'a> Show<'a> {
         });
         Ok(Self {
             clock_offset: sitting.clock_offset,
+            audience: Following::start(sitting.client.clone(), sitting.broadcast.id),
             config,
             status,
             sitting,
@@ -217,6 +220,14 @@ impl<'a> Show<'a> {
 
     pub(super) fn ask(&mut self, ask: Ask) {
         match ask {
+            Ask::UploadCap(kbps) => {
+                self.config.swarm.upload_cap_kbps = kbps;
+                if let Some(swarm) = &self.swarm
+                    && let Err(error) = swarm.node.set_upload_cap(kbps)
+                {
+                    tracing::warn!(%error, "the upload cap could not be changed");
+                }
+            }
             Ask::Title(title) => {
                 let (client, id) = (self.sitting.client.clone(), self.sitting.broadcast.id);
                 self.config.about.title.clone_from(&title);
@@ -240,6 +251,7 @@ impl<'a> Show<'a> {
         let Some(sitting) = open(&self.config, self.status, stop).await? else { return Ok(false) };
         self.book = new_book(&self.config, &sitting)?;
         self.delivery = Delivery::new(sitting.client.clone(), sitting.broadcast.id, sitting.session.fence);
+        self.audience = Following::start(sitting.client.clone(), sitting.broadcast.id);
         self.sitting = sitting;
         let (broadcast, channel) = (self.sitting.broadcast.id, self.sitting.channel.id);
         self.status.send_modify(|it| (it.broadcast, it.channel) = (Some(broadcast), Some(channel)));
@@ -258,14 +270,19 @@ impl<'a> Show<'a> {
         let now = clock::now();
         let media = publisher.lock().as_ref().map(|pipeline| pipeline.stats());
         let node = self.swarm.as_ref().map(|swarm| swarm.node.stats());
-        let viewers = self.swarm.as_ref().map_or(0, |swarm| swarm.tracked.borrow().viewers);
+        let audience = self.audience.now();
+        let viewers = match (&self.swarm, audience) {
+            (Some(swarm), _) => swarm.tracked.borrow().viewers,
+            (None, Some(audience)) => audience.viewers,
+            (None, None) => 0,
+        };
         let blocked = match self.delivery.flow() {
             Flow::Blocked { since } if now - since >= NOTICEABLE => Some(since),
             _ => None,
         };
         self.status.send_modify(|it| {
             it.media = media.unwrap_or_else(|| std::mem::take(&mut it.media));
-            (it.node, it.viewers) = (node, viewers);
+            (it.node, it.viewers, it.audience) = (node, viewers, audience);
             (it.buffered, it.upload_dropped) = (self.delivery.buffered(), self.delivery.dropped());
             it.phase = match (&it.phase, blocked) {
                 (Phase::Live { .. } | Phase::Reconnecting { .. }, Some(since)) => {

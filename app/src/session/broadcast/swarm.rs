@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use backend_lite::api::PeerKind;
-use runnel_p2p::node::{Node, NodeConfig, NodeEvent, NodeStats};
+use runnel_p2p::node::{Node, NodeConfig, NodeEvent, NodeStats, ReachConfig};
 use runnel_p2p::wire::SignedManifest;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -37,6 +37,9 @@ impl Swarm {
         let mut node_config = NodeConfig::publisher(manifest, keys, RENDITION, book.broadcast_key().clone());
         node_config.upload_cap_kbps = config.swarm.upload_cap_kbps;
         node_config.community_key = Some(sitting.community_key);
+        if config.swarm.near_only {
+            node_config.reach = ReachConfig::lan();
+        }
         if config.swarm.loopback {
             node_config = node_config.on_loopback();
         }

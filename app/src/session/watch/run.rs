@@ -87,7 +87,7 @@ impl Session {
                 Over::Asked => return Ok(EndReason::Asked),
                 Over::TakenDown => return Ok(EndReason::TakenDown),
                 Over::Ended if !self.config.wait => return Ok(EndReason::Ended),
-                Over::Ended | Over::Superseded => {}
+                Over::Ended | Over::Superseded | Over::Rejoin => {}
             }
         }
     }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backend_lite::api::{Announce, Announced, ClientError, PeerKind};
-use runnel_p2p::node::{Keypair, Node, NodeConfig, NodeEvent};
-use runnel_p2p::wire::SignedChunk;
+use runnel_p2p::node::{Keypair, Node, NodeConfig, NodeEvent, ReachConfig};
+use runnel_p2p::wire::{Role, SignedChunk};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::find::Found;
+use super::way::{self, Way};
 use super::{Delivery, WatchConfig, WatchError};
 use crate::session::announce::{Announcer, Tracked, candidates, peer_stats, ticket_bytes};
 use crate::session::broadcast::RENDITION;
@@ -35,6 +36,7 @@ pub(super) struct Swarm {
     pub(super) tracked: watch::Receiver<Tracked>,
     announcing: JoinHandle<()>,
     stop: CancellationToken,
+    since: Instant,
     hungry: Arc<Notify>,
     cap: Cap,
     found: Found,
@@ -60,6 +62,9 @@ impl Swarm {
         node_config.origin = origin;
         node_config.keypair = Some(keypair);
         node_config.ticket = first.as_ref().and_then(|announced| ticket_bytes(&announced.ticket));
+        if config.near_only {
+            node_config.reach = ReachConfig::lan();
+        }
         if config.loopback {
             node_config = node_config.on_loopback();
         }
@@ -91,6 +96,7 @@ impl Swarm {
             tracked,
             announcing,
             stop,
+            since: clock::now(),
             hungry,
             cap,
             found,
@@ -176,7 +182,13 @@ impl Swarm {
             to_peers: stats.bytes_to_peers,
             rejected: stats.chunks_rejected,
             neighbours: stats.neighbours.len(),
+            viewers: stats.neighbours.iter().filter(|neighbour| neighbour.kind == Role::Viewer).count(),
         }
+    }
+
+    /// How others are reached.
+    pub(super) fn way(&self) -> Way {
+        way::judge(&self.node.stats(), clock::now().saturating_duration_since(self.since))
     }
 
     /// Leaves in good order, and gives the final figures.
@@ -187,7 +199,7 @@ impl Swarm {
         if (&mut self.announcing).await.is_err() {
             tracing::error!("announcing panicked");
         }
-        Delivery { neighbours: 0, ..self.delivery() }
+        Delivery { neighbours: 0, viewers: 0, ..self.delivery() }
     }
 }
 

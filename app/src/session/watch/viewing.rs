@@ -38,6 +38,8 @@ pub(super) enum Over {
     TakenDown,
     /// The channel shows another broadcast now.
     Superseded,
+    /// It goes on, from elsewhere.
+    Rejoin,
 }
 
 /// A broadcast being watched.
@@ -54,13 +56,19 @@ pub(super) struct Viewing<'a> {
     pub(super) play_out: Option<Instant>,
     /// Whether the manifest is being asked for again.
     pub(super) renewing: bool,
+    /// Whether chunks are to come from elsewhere.
+    pub(super) rejoin: bool,
 }
 
 impl<'a> Viewing<'a> {
     /// Joins the swarm, or starts to fetch from the server.
     pub(super) async fn join(session: &'a mut Session, found: Found) -> Result<Self, WatchError> {
         session.status.send_modify(|it| {
-            it.phase = Phase::Opening;
+            // What is watched already plays on while its chunks begin to come from elsewhere.
+            let same = it.broadcast.as_ref().is_some_and(|before| before.id == found.broadcast.id);
+            if !(same && matches!(it.phase, Phase::Playing | Phase::Stalled { .. })) {
+                it.phase = Phase::Opening;
+            }
             it.viewers = found.broadcast.viewers;
             it.broadcast = Some(found.broadcast.clone());
         });
@@ -72,6 +80,7 @@ impl<'a> Viewing<'a> {
             start: None,
             play_out: None,
             renewing: false,
+            rejoin: false,
             session,
             found,
             feed,
@@ -135,6 +144,9 @@ impl<'a> Viewing<'a> {
             }
             if let Some(over) = self.decide() {
                 return Ok(over);
+            }
+            if self.rejoin && self.play_out.is_none() {
+                return Ok(Over::Rejoin);
             }
         }
     }
@@ -288,10 +300,18 @@ impl<'a> Viewing<'a> {
     }
 
     fn ask(&mut self, ask: Ask) {
-        let Ask::UploadCap(kbps) = ask;
-        self.session.config.upload_cap_kbps = kbps;
-        if let Feed::Swarm(swarm) = &self.feed {
-            swarm.set_upload_cap(kbps);
+        match ask {
+            Ask::UploadCap(kbps) => {
+                self.session.config.upload_cap_kbps = kbps;
+                if let Feed::Swarm(swarm) = &self.feed {
+                    swarm.set_upload_cap(kbps);
+                }
+            }
+            Ask::Sharing { mode, near_only } => {
+                let config = &mut self.session.config;
+                self.rejoin |= (config.mode, config.near_only) != (mode, near_only);
+                (config.mode, config.near_only) = (mode, near_only);
+            }
         }
     }
 
@@ -340,15 +360,16 @@ impl<'a> Viewing<'a> {
                 tracing::debug!(%error, "the node was not told of the playhead");
             }
         }
-        let (tracked, node) = match &self.feed {
-            Feed::Swarm(swarm) => (Some(*swarm.tracked.borrow()), Some(Arc::new(swarm.node.stats()))),
-            Feed::Origin { .. } => (None, None),
+        let (tracked, way) = (self.feed.tracked(), self.feed.way());
+        let node = match &self.feed {
+            Feed::Swarm(swarm) => Some(Arc::new(swarm.node.stats())),
+            Feed::Origin { .. } => None,
         };
         let stats = self.session.player.stats();
         let delivery = self.session.before.plus(self.feed.delivery());
         self.session.status.send_modify(|it| {
-            (it.player, it.delivery, it.node) = (stats, delivery, node);
-            if let Some(tracked) = tracked.filter(|tracked| tracked.state.is_some()) {
+            (it.player, it.delivery, it.node, it.way) = (stats, delivery, node, way);
+            if tracked.state.is_some() {
                 it.viewers = tracked.viewers;
             }
         });

@@ -1,5 +1,6 @@
 //! The joined communities, and who one is in each.
 
+use backend_lite::api::SharingDefault;
 use egui::{Align, Color32, Layout, Margin, Ui};
 
 use crate::command::Command;
@@ -61,6 +62,15 @@ fn entry(ui: &mut Ui, cx: &mut Cx<'_>, id: &CommunityId, community: &Community) 
                         _ => cx.text("account-guest"),
                     };
                     text::line(ui, theme, &who, Type::Small, Weight::Regular, colors.quiet);
+                    let limited = match community.sharing {
+                        SharingDefault::On => None,
+                        SharingDefault::Crowd => Some("community-sharing-crowd"),
+                        SharingDefault::Lan => Some("community-sharing-lan"),
+                        SharingDefault::Off => Some("community-sharing-off"),
+                    };
+                    if let Some(key) = limited {
+                        text::line(ui, theme, &cx.text(key), Type::Small, Weight::Regular, colors.quiet);
+                    }
                 });
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| buttons(ui, cx, id, community));
             });

@@ -1,34 +1,18 @@
-//! Sharing and watching.
+//! Watching.
 
 use std::time::Duration;
 
 use egui::Ui;
 
-use crate::state::{DeviceChoice, SettingChange, Sharing};
+use crate::state::{DeviceChoice, SettingChange};
 use crate::theme::{Type, Weight};
 use crate::ui::{Cx, devices};
 use crate::widget::{slider, text};
 
 use super::{Rows, offer};
 
-/// Upload caps that are offered, in kilobits a second.
-pub(in crate::ui) const CAPS: [Option<u32>; 6] = [Some(1000), Some(2000), Some(5000), Some(10_000), Some(20_000), None];
 /// Delays that are offered, in milliseconds.
 const DELAYS: [u64; 5] = [600, 1000, 2000, 4000, 8000];
-
-pub(super) fn sharing(ui: &mut Ui, rows: &mut Rows<'_, '_, '_>) {
-    let settings = &rows.cx.state.settings;
-    let change = |on| SettingChange::Sharing(if on { Sharing::On } else { Sharing::Off });
-    rows.switch(ui, ("setting-sharing", "setting-sharing-about"), settings.sharing.allowed(), change);
-    let caps = |cx: &Cx<'_>| caps(cx, settings.upload_cap);
-    let keys = ("setting-cap", "setting-cap-about");
-    rows.many(ui, keys, (&settings.upload_cap, 140.0), caps, SettingChange::UploadCap);
-}
-
-/// The caps one can choose from, in words; a cap set elsewhere is among them.
-pub(in crate::ui) fn caps(cx: &Cx<'_>, current: Option<u32>) -> Vec<(Option<u32>, String)> {
-    offer(&CAPS, current, |cap| cap.map_or_else(|| cx.text("setting-cap-none"), |kbps| cx.words.rate(kbps)))
-}
 
 pub(super) fn show(ui: &mut Ui, rows: &mut Rows<'_, '_, '_>) {
     let settings = &rows.cx.state.settings;

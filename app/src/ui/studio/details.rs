@@ -35,6 +35,11 @@ pub(super) fn show(ui: &mut Ui, cx: &Cx<'_>) {
                 row("studio-captured", &numbers.full(telemetry.captured));
                 let upload = telemetry.upload_kbps.map_or_else(|| words.text("stats-unknown"), |kbps| words.rate(kbps));
                 row("studio-upload", &upload);
+                let unknown = || words.text("stats-unknown");
+                let copies = telemetry.copies.map_or_else(unknown, |copies| format!("{copies:.1}"));
+                row("studio-copies", &copies);
+                let offload = telemetry.offload.map_or_else(unknown, |share| words.percent(share));
+                row("studio-offload", &offload);
             });
             ui.add_space(space::S);
             text::strong(ui, cx.theme, &words.text("studio-drops"));

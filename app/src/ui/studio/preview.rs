@@ -2,8 +2,9 @@
 
 use egui::{Color32, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
+use crate::i18n::Value;
 use crate::state::{BroadcastSummary, StudioPhase};
-use crate::theme::{Weight, space};
+use crate::theme::{Type, Weight, space};
 use crate::ui::{Cx, devices};
 use crate::widget::{Button, Kind, badge, text};
 
@@ -39,10 +40,28 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx<'_>, view: &mut StudioView) {
         );
         let viewers = cx.words.count("viewers", cx.state.studio.telemetry.viewers);
         let at = pos2(live.right() + space::S, live.top());
-        badge::paint(ui, ui.painter(), cx.theme, at, &viewers, badge::Paint::scrim(cx.theme));
+        let viewers = badge::paint(ui, ui.painter(), cx.theme, at, &viewers, badge::Paint::scrim(cx.theme));
+        if let Some(words) = carried(cx) {
+            let at = pos2(viewers.right() + space::S, live.top());
+            // Where the picture is small, the details have it.
+            let wide =
+                text::layout(ui, cx.theme, &words, (Type::Small, Weight::Strong), Color32::WHITE, 600.0, 1).size().x;
+            if at.x + wide + 2.0 * space::M <= rect.right() {
+                badge::paint(ui, ui.painter(), cx.theme, at, &words, badge::Paint::scrim(cx.theme));
+            }
+        }
         ui.ctx().request_repaint_after(std::time::Duration::from_millis(500));
     }
     summary(ui, cx, view, rect);
+}
+
+/// How many copies leave the house, and what viewers carry.
+fn carried(cx: &Cx<'_>) -> Option<String> {
+    let telemetry = &cx.state.studio.telemetry;
+    let copies = format!("{:.1}", telemetry.copies?);
+    let Some(offload) = telemetry.offload else { return Some(cx.words.fill("studio-sent", "copies", &copies)) };
+    let share = cx.words.percent(offload);
+    Some(cx.words.with("studio-carried", &[("copies", Value::Text(&copies)), ("percent", Value::Text(&share))]))
 }
 
 /// Title-safe and action-safe lines: 90 % and 93 % of the picture, as broadcasters have them.

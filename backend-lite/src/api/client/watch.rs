@@ -68,6 +68,11 @@ impl Client {
         self.post(&format!("v1/broadcasts/{id}/peers"), announce).await
     }
 
+    /// `GET /v1/broadcasts/{id}/stats`: what all who watch now got from where.
+    pub async fn swarm_stats(&self, id: BroadcastId) -> Result<PeerStats, ClientError> {
+        self.get(&format!("v1/broadcasts/{id}/stats")).await
+    }
+
     /// `DELETE /v1/messages/{id}`.
     pub async fn delete_message(&self, id: MessageId) -> Result<(), ClientError> {
         self.empty(self.request(Method::DELETE, &format!("v1/messages/{id}"))?).await

@@ -36,6 +36,7 @@ pub(super) async fn community(State(services): State<Arc<Services>>) -> Json<Com
         guests_may_chat: settings.chat.guests,
         chat_max_chars: u32::try_from(settings.chat.max_chars).unwrap_or(u32::MAX),
         max_chunk_bytes: settings.ingest.max_chunk_bytes as u64,
+        sharing_default: community.sharing_default,
     })
 }
 
