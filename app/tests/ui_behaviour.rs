@@ -6,6 +6,8 @@ mod devices;
 mod keys;
 #[path = "../examples/window/sample.rs"]
 mod sample;
+#[path = "ui_behaviour/sharing.rs"]
+mod sharing;
 
 use std::time::Duration;
 

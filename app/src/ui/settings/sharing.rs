@@ -73,10 +73,13 @@ fn now(ui: &mut Ui, cx: &Cx<'_>, level: Sharing) {
         Sharing::Crowd => "sharing-crowd-about",
         Sharing::On => "sharing-on-about",
     };
-    text::hint(ui, cx.theme, &cx.text(about));
-    if let Some(words) = swarm::limit(cx).filter(|_| level.allowed()) {
-        text::hint(ui, cx.theme, &words);
-    }
+    ui.vertical(|ui| {
+        ui.spacing_mut().item_spacing.y = 2.0;
+        text::hint(ui, cx.theme, &cx.text(about));
+        if let Some(words) = swarm::limit(cx).filter(|_| level.allowed()) {
+            text::hint(ui, cx.theme, &words);
+        }
+    });
 }
 
 /// How much was given so far.

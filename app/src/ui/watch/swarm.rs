@@ -80,6 +80,7 @@ fn shared(cx: &Cx<'_>, watch: &WatchState) -> Vec<Row> {
     let unknown = words.text("stats-unknown");
     let now = watch.history.given_lately().map_or_else(|| unknown.clone(), |bytes| words.rate(plot::kbps(bytes)));
     let upload = match cx.state.sharing.ruling.upload_kbps {
+        Some(0) => words.text("swarm-upload-none"),
         Some(cap) => {
             words.with("swarm-upload-of", &[("now", Value::Text(&now)), ("cap", Value::Text(&words.rate(cap)))])
         }
