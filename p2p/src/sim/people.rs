@@ -18,6 +18,9 @@ const IDLE: u64 = 4_000_000;
 impl World {
     pub(super) fn join(&mut self, peer: usize) {
         self.peers[peer].state = State::Here;
+        if self.peers[peer].role == Role::Viewer {
+            self.roster.push(peer);
+        }
         self.peers[peer].joined = self.now;
         if self.is_warm() {
             self.peers[peer].set_baseline();
@@ -59,6 +62,9 @@ impl World {
             return;
         }
         self.peers[peer].state = State::Gone;
+        if let Some(place) = self.roster.iter().position(|&other| other == peer) {
+            self.roster.swap_remove(place);
+        }
         let now = self.now;
         self.peers[peer].playout.finish(now);
         let neighbours: Vec<usize> = self.peers[peer].ways.keys().copied().collect();
@@ -76,7 +82,7 @@ impl World {
 
     /// The viewers that are there.
     pub(super) fn viewers(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.peers.len()).filter(|&peer| self.peers[peer].role == Role::Viewer && self.peers[peer].is_here())
+        self.roster.iter().copied()
     }
 
     /// What a viewer is like; each kind is spread evenly over those who come.

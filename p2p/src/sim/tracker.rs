@@ -71,12 +71,12 @@ impl World {
     /// on several copies of the stream.
     pub(super) fn may_seed(&self, peer: usize) -> bool {
         let copies = |copies: u64| copies * u64::from(self.scenario.stream.bitrate_kbps);
-        let all = self.peers.len();
-        let looked_at = (2..all).step_by((all / SAMPLE).max(1));
+        let all = self.roster.len();
+        let step = (all / SAMPLE).max(1);
         let here = |least: u64| {
-            looked_at.clone().filter(|&it| self.peers[it].is_here() && self.peers[it].up_kbps >= least).count()
+            let sample = self.roster.iter().step_by(step);
+            step * sample.filter(|&&it| self.peers[it].up_kbps >= least).count()
         };
-        let all = here(0);
         let least = match all {
             0..SMALL => 0,
             _ if here(copies(STRONG)) >= all / 100 + 2 => copies(STRONG),
@@ -88,14 +88,15 @@ impl World {
 
     /// Viewers of whom a peer may hear for the first time. In a large swarm the tracker looks at a sample only.
     fn strangers(&mut self, peer: usize) -> Vec<usize> {
-        let unknown = |world: &Self, other: usize| {
-            other != peer && world.peers[other].is_here() && !world.peers[peer].met.contains(&other)
-        };
-        let all = self.peers.len();
+        let unknown = |world: &Self, other: usize| other != peer && !world.peers[peer].met.contains(&other);
+        let all = self.roster.len();
         if all <= 4 * SAMPLE {
-            return (2..all).filter(|&other| unknown(self, other)).collect();
+            let mut all = self.roster.clone();
+            all.sort_unstable();
+            all.retain(|&other| unknown(self, other));
+            return all;
         }
-        let mut sample: Vec<usize> = (0..SAMPLE).map(|_| self.rng.random_range(2..all)).collect();
+        let mut sample: Vec<usize> = (0..SAMPLE).map(|_| self.roster[self.rng.random_range(0..all)]).collect();
         sample.sort_unstable();
         sample.dedup();
         sample.retain(|&other| unknown(self, other));
@@ -135,7 +136,7 @@ impl World {
     }
 
     pub(super) fn tell_swarm_size(&mut self) {
-        let viewers = self.peers.iter().filter(|peer| peer.role == Role::Viewer && peer.is_here()).count();
+        let viewers = self.roster.len();
         for peer in 0..self.peers.len() {
             if self.server_up && self.peers[peer].is_here() {
                 self.input(peer, Input::SwarmSize { viewers });

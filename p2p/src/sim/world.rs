@@ -94,6 +94,8 @@ pub(super) struct World {
     pub(super) server_up: bool,
     pub(super) epoch: u32,
     pub(super) peers: Vec<Peer>,
+    /// The viewers that are there, as the tracker knows them.
+    pub(super) roster: Vec<usize>,
     pub(super) lags: Histogram,
     pub(super) latencies: Histogram,
     pub(super) late: u64,
@@ -134,6 +136,7 @@ impl World {
             server_up: true,
             epoch: 0,
             peers: Vec::new(),
+            roster: Vec::new(),
             lags: Histogram::new(),
             latencies: Histogram::new(),
             late: 0,
