@@ -117,10 +117,13 @@ impl World {
         Outcome { report, seconds: self.seconds, lag_curve, depths }
     }
 
-    /// The most that the server gave within one second, against what all viewers need; from the warm-up on.
+    /// The most that the server gave within one second, against what all viewers need; from the warm-up on, and where a crowd
+    /// comes from when those before it are there.
     fn origin_peak(&self) -> f64 {
         let need = f64::from(self.scenario.stream.bitrate_kbps) * 125.0;
-        let from = self.scenario.warmup_s as usize;
+        let join = &self.scenario.join;
+        let crowd_from = if join.crowd > 0 { join.from_s + join.over_s } else { 0.0 };
+        let from = self.scenario.warmup_s.max(crowd_from as u64) as usize;
         let shares = self
             .seconds
             .iter()
