@@ -108,6 +108,8 @@ pub struct Mesh {
     pace: (f64, f64),
     /// Numbers queued pieces.
     order: u64,
+    /// Networks of which several broke their promises, and until when nobody of them is let in.
+    notorious: VecDeque<(u64, Instant)>,
     /// How many viewers the tracker counts.
     viewers_told: usize,
     house_at: Instant,
@@ -151,6 +153,7 @@ impl Mesh {
             start: Start::default(),
             pace: (bytes_per_second, pieces),
             order: 0,
+            notorious: VecDeque::new(),
             viewers_told: 0,
             house_at,
             pump_at: None,
@@ -306,7 +309,7 @@ impl Mesh {
     }
 
     fn on_joined(&mut self, now: Instant, id: NeighbourId, info: NeighbourInfo) {
-        if !(self.has_room() && self.is_diverse(info.network)) && !self.neighbours.contains_key(&id) {
+        if !(self.has_room() && self.is_welcome(now, info.network)) && !self.neighbours.contains_key(&id) {
             self.outputs.push_back(Output::Drop { neighbour: id, reason: DropReason::Full });
             return;
         }
@@ -323,10 +326,12 @@ impl Mesh {
         self.neighbours.len() < self.config.max_neighbours * (6 + strong) / 6
     }
 
-    /// Tells whether one more neighbour of a network leaves room for others.
-    fn is_diverse(&self, network: Option<u64>) -> bool {
+    /// Tells whether one more neighbour of a network leaves room for others, and whether others of it kept their promises.
+    fn is_welcome(&self, now: Instant, network: Option<u64>) -> bool {
         let same = |neighbour: &&Neighbour| neighbour.info.network == network;
-        network.is_none() || self.neighbours.values().filter(same).count() < OF_ONE_NETWORK
+        let notorious = |(other, until): &(u64, Instant)| Some(*other) == network && *until > now;
+        network.is_none()
+            || !self.notorious.iter().any(notorious) && self.neighbours.values().filter(same).count() < OF_ONE_NETWORK
     }
 
     fn on_left(&mut self, now: Instant, id: NeighbourId) {

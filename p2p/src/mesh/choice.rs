@@ -20,10 +20,11 @@ const WORTH: [(f64, f64); 2] = [(20.0, 0.1), (50.0, 0.2)];
 const KEPT: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 /// How long a stripe finds nobody to ask before it asks a source.
 const SOURCE_AFTER: Duration = Duration::from_millis(500);
-/// From how many viewers on no network leads most of our stripes: 3 of 8 where the neighbour has proved itself, 2
-/// where it has not yet, 1 where it has broken a promise.
+/// From how many viewers on no network leads most of our stripes: 3 of 8 where the neighbour has proved itself, 1 where it has
+/// not, and 2 as long as we are young.
 pub(super) const DIVERSE: usize = 200;
-/// How long a stripe may be without a parent before even those who broke a promise may lead more.
+const YOUNG: Duration = Duration::from_secs(7);
+/// How long a stripe may be without a parent before even those who have not proved themselves may lead more.
 const ANYONE_AFTER: Duration = Duration::from_secs(2);
 /// How long depths from before the loss of a parent still mean something.
 const DEPTHS_HOLD: Duration = Duration::from_millis(300);
@@ -120,7 +121,7 @@ impl Mesh {
         let something = self.start.is_running() || self.neighbours.values().any(|it| it.newest.is_some());
         let sources = something && unasked_for >= SOURCE_AFTER;
         let jitter: f64 = self.rng.random();
-        let (modulus, settled) = (self.modulus(), self.is_settled());
+        let modulus = self.modulus();
         let missing = self
             .window
             .iter()
@@ -136,10 +137,12 @@ impl Mesh {
                 continue;
             }
             let also = chosen.get(&id).map_or(0, |mask| mask.count_ones());
-            let much = self.leads_too_much(id, stripe, also as usize);
-            if much && !neighbour.proven && (settled || neighbour.broken > 0) && orphan_for < ANYONE_AFTER {
+            let share = self.leads_too_much(now, id, stripe, also as usize);
+            let strangers = self.strangers_lead_enough(id, stripe);
+            if share && !neighbour.proven || strangers && orphan_for < ANYONE_AFTER {
                 continue;
             }
+            let much = share || strangers;
             // Equal ones are chosen among by chance, differently by each viewer.
             let chance = (jitter + index as f64 * 0.618_034).fract();
             // Who spoke lately, and has what is missing, is well supplied.
@@ -212,7 +215,7 @@ impl Mesh {
     }
 
     /// Tells whether a neighbour, or its network, leads so many of our other stripes that one more would put us at its mercy.
-    fn leads_too_much(&self, id: NeighbourId, stripe: u8, also: usize) -> bool {
+    pub(super) fn leads_too_much(&self, now: Instant, id: NeighbourId, stripe: u8, also: usize) -> bool {
         let modulus = self.modulus();
         let Some(neighbour) = self.neighbours.get(&id) else { return false };
         if self.viewers() < DIVERSE || neighbour.is_source() {
@@ -225,15 +228,20 @@ impl Mesh {
         };
         let others = self.stripes.iter().enumerate().filter(|(index, _)| *index != usize::from(stripe));
         let led = others.filter_map(|(_, other)| other.parent()).filter(same).count();
-        let eighths = if neighbour.proven {
-            3
-        } else if neighbour.broken == 0 {
-            2
-        } else {
-            1
+        // At the start nobody has proved anything.
+        let young = self.start.since().is_none_or(|since| now.saturating_duration_since(since) < YOUNG);
+        let eighths = match (neighbour.proven, neighbour.broken) {
+            (true, _) => 3,
+            (false, 0) if young => 2,
+            (false, _) => 1,
         };
-        let most = (eighths * modulus).div_ceil(8);
-        led + also >= usize::from(most) || !neighbour.proven && self.is_settled() && self.led_by_unproven(stripe) >= 2
+        led + also >= usize::from((eighths * modulus).div_ceil(8))
+    }
+
+    /// Tells whether those who have not proved themselves lead as much as they may, so that this one must wait.
+    fn strangers_lead_enough(&self, id: NeighbourId, stripe: u8) -> bool {
+        let stranger = self.neighbours.get(&id).is_some_and(|neighbour| !neighbour.proven && !neighbour.is_source());
+        stranger && self.viewers() >= DIVERSE && self.is_settled() && self.led_by_unproven(stripe) >= 2
     }
 
     /// How far, in milliseconds, a stripe would lag with that parent; more where it is busy.
@@ -291,8 +299,8 @@ impl Mesh {
         let gains = self.neighbours.iter().filter_map(|(&id, neighbour)| {
             let free = neighbour.status.as_ref().is_some_and(|status| status.places_free > 0 || strong);
             let nearer = neighbour.depth(stripe, self.modulus()) < ours;
-            let fit =
-                !neighbour.is_source() && id != parent.id && free && nearer && !self.leads_too_much(id, stripe, 0);
+            let fit = !neighbour.is_source() && id != parent.id && free && nearer;
+            let fit = fit && !self.leads_too_much(now, id, stripe, 0) && !self.strangers_lead_enough(id, stripe);
             let gain = current - self.cost(id, stripe);
             let worth_it = gain > worth.0 + worth.1 * current;
             (fit && worth_it && self.may_lead(now, id, stripe, Duration::ZERO)).then_some((gain, id))

@@ -67,7 +67,12 @@ impl Mesh {
             Role::Viewer => nearest(&mut status.depth.iter().copied()),
             role => u8::from(role == Role::Server),
         };
-        if theirs < nearest(&mut self.depths()) {
+        // Of viewers those that push to us know: anyone may claim to be near.
+        let ours = |stripe: &Stripe| stripe.parent().is_some();
+        let heard = neighbour.is_source()
+            || self.stripes.iter().any(|stripe| stripe.parent() == Some(from))
+            || !self.stripes.iter().any(ours);
+        if heard && theirs < nearest(&mut self.depths()) {
             self.restripe(now, modulus);
             self.choose_parents(now);
         }
@@ -79,8 +84,8 @@ impl Mesh {
         let from = self.next_unheard();
         let mut parents: BTreeMap<NeighbourId, u32> = BTreeMap::new();
         for (index, stripe) in self.stripes.iter().enumerate() {
-            if let Some(parent) = stripe.parent() {
-                *parents.entry(parent).or_default() |= 1 << index;
+            for id in stripe.parent().into_iter().chain(stripe.rival) {
+                *parents.entry(id).or_default() |= 1 << index;
             }
         }
         for (id, stripes) in parents {

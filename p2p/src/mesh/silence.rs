@@ -21,6 +21,9 @@ const HOPELESS: u8 = 4;
 /// After how many broken promises a neighbour loses its place, and how long after the last one counts no more.
 const STRIKES: u8 = 3;
 pub(super) const FORGOTTEN: Duration = Duration::from_secs(20);
+/// How long nobody else of its network is let in then, and how many such networks are remembered.
+const NOTORIOUS: Duration = Duration::from_secs(120);
+const NETWORKS: usize = 64;
 /// Pieces that a parent may leave out before another is looked for.
 const SKIPS: f32 = 6.0;
 /// How much longer than two round trips the answer to a probe may take: one may be lost.
@@ -149,7 +152,8 @@ impl Mesh {
             !neighbour.is_source() && **id != parent && free && neighbour.have.has(sequence, piece)
         };
         let fit = self.neighbours.iter().filter(has).map(|(&id, _)| id);
-        let fit = fit.filter(|&id| self.may_lead(now, id, stripe, Duration::ZERO));
+        let fit = fit
+            .filter(|&id| self.may_lead(now, id, stripe, Duration::ZERO) && !self.leads_too_much(now, id, stripe, 0));
         let best = fit.min_by(|&a, &b| self.cost(a, stripe).total_cmp(&self.cost(b, stripe)));
         if best.is_none() && run < HOPELESS {
             return;
@@ -174,7 +178,15 @@ impl Mesh {
         neighbour.shunned = Some(now + REFUSED * (1 << neighbour.broken.min(6)));
         neighbour.broken = neighbour.broken.saturating_add(1);
         neighbour.proven = false;
+        let network = neighbour.info.network;
         if neighbour.broken >= STRIKES && self.viewers() >= DIVERSE {
+            if let Some(network) = network {
+                self.notorious.retain(|(other, until)| *other != network && *until > now);
+                self.notorious.push_back((network, now + NOTORIOUS));
+                if self.notorious.len() > NETWORKS {
+                    self.notorious.pop_front();
+                }
+            }
             self.drop_neighbour(now, id, DropReason::Unreliable);
         }
     }

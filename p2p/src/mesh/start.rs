@@ -40,6 +40,11 @@ impl Start {
         self.phase == Phase::Running
     }
 
+    /// When we first looked.
+    pub(super) fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
     /// A neighbour has something to start from.
     pub(super) fn told(&mut self, now: Instant) {
         self.told_at.get_or_insert(now);
