@@ -67,15 +67,24 @@ impl Mesh {
             Role::Viewer => nearest(&mut status.depth.iter().copied()),
             role => u8::from(role == Role::Server),
         };
-        // Of viewers those that push to us know: anyone may claim to be near.
-        let ours = |stripe: &Stripe| stripe.parent().is_some();
-        let heard = neighbour.is_source()
-            || self.stripes.iter().any(|stripe| stripe.parent() == Some(from))
-            || !self.stripes.iter().any(ours);
-        if heard && theirs < nearest(&mut self.depths()) {
+        if theirs < nearest(&mut self.depths()) && (neighbour.is_source() || self.most_deal_into(modulus)) {
             self.restripe(now, modulus);
             self.choose_parents(now);
         }
+    }
+
+    /// Tells whether most of those that push to us deal into so many stripes, or most neighbours as long as nobody does: anyone
+    /// may claim to be near.
+    fn most_deal_into(&self, modulus: u8) -> bool {
+        let deals = |id: NeighbourId| {
+            let status = self.neighbours.get(&id)?.status.as_ref()?;
+            status.depth.iter().any(|depth| *depth != NO_PATH).then_some(status.depth.len() == usize::from(modulus))
+        };
+        let mut votes: Vec<bool> = self.stripes.iter().filter_map(Stripe::parent).filter_map(deals).collect();
+        if votes.is_empty() {
+            votes = self.neighbours.keys().copied().filter_map(deals).collect();
+        }
+        2 * votes.iter().filter(|same| **same).count() > votes.len()
     }
 
     /// Deals the chunks into another number of stripes.
