@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::event::NeighbourId;
-use super::parents::Expected;
+use super::neighbour::stripe_of;
+use super::parents::{Expected, Stripe};
 use super::window::{Chunk, ChunkState, Request};
 use super::{Mesh, Output};
 use crate::wire::{Control, MAX_PIECES, PieceSet, Sequence};
@@ -14,8 +15,8 @@ pub(super) const HEADER_WAIT: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_millis(800);
 /// Most pieces asked of one neighbour at once.
 const ASKED: usize = 24;
-/// With less time than that before the origin would have to be asked, nobody waits for a parent's answer.
-const PROBE: Duration = Duration::from_millis(200);
+/// Time that must be left beyond a round trip to the parent, before the origin would have to be asked.
+const PROBE: Duration = Duration::from_millis(70);
 /// How long a start may take before the origin helps.
 const START_BY: Duration = Duration::from_millis(450);
 
@@ -116,7 +117,11 @@ impl Mesh {
         }
         let mut wake: Option<Instant> = (!sources).then_some(half);
         let (mut wanted, mut late) = (PieceSet::new(), PieceSet::new());
-        let hurry = fetch_at < now + PROBE;
+        // With less time than that left nobody waits for a parent's answer.
+        let hurry = |parent: &Stripe| {
+            let rtt = parent.parent().and_then(|id| self.neighbours.get(&id)).map_or(Duration::ZERO, |it| it.rtt);
+            fetch_at < now + rtt + PROBE
+        };
         for piece in chunk.missing().iter() {
             if let Some(request) = chunk.requests.iter().find(|request| request.piece == piece) {
                 wake = wake.into_iter().chain([request.until]).min();
@@ -134,7 +139,8 @@ impl Mesh {
                 }
             };
             if expected <= now {
-                let asked = hurry || chunk.probed.contains(piece);
+                let stripe = &self.stripes[usize::from(stripe_of(sequence, piece, self.modulus()))];
+                let asked = chunk.probed.contains(piece) || hurry(stripe);
                 if asked { &mut wanted } else { &mut late }.insert(piece);
             } else {
                 wake = wake.into_iter().chain([expected]).min();

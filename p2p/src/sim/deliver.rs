@@ -70,6 +70,10 @@ impl World {
         let (ready, rest): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| held.1 == sequence);
         self.peers[peer].held = rest;
         for (from, sequence, piece, good) in ready {
+            // What a banned neighbour sent before is thrown away with it.
+            if self.peers[peer].banned.contains(&from) {
+                continue;
+            }
             self.take_piece(peer, Source::Neighbour(number(from)), sequence, piece, good);
         }
     }

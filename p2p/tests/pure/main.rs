@@ -8,4 +8,5 @@ mod examples;
 mod hostile;
 mod machine;
 mod swarm;
+mod trust;
 mod vectors;

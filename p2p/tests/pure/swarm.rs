@@ -46,8 +46,35 @@ fn fifty_viewers_need_two_copies() {
             scenario.peers = 50;
             scenario.seconds = 25;
             scenario.checks.offload_min = Some(0.92);
+            scenario.checks.duplicate_ratio_max = Some(0.03);
         });
     }
+}
+
+#[test]
+fn parents_that_vanish_are_replaced_before_anyone_notices() {
+    let report = play("churn", 1, |scenario| {
+        (scenario.peers, scenario.seconds) = (150, 30);
+        scenario.churn.per_minute = 0.3;
+        scenario.checks.heal_p95_ms_max = Some(2000.0);
+    });
+    assert!(report.heal_ms_p95 > 0.0, "nobody left: {report:#?}");
+    assert!(report.duplicate_ratio < 0.03, "{report:#?}");
+}
+
+#[test]
+fn polluters_are_out_after_one_piece() {
+    play("polluters", 1, |scenario| (scenario.peers, scenario.seconds) = (120, 25));
+}
+
+#[test]
+fn sybils_starve_nobody() {
+    let report = play("sybils", 1, |scenario| {
+        (scenario.peers, scenario.seconds) = (250, 25);
+        // A single viewer at a single moment decides the maximum; docs/SWARM.md tells what it is.
+        scenario.checks.sybil_stripes_max = None;
+    });
+    assert!(report.offload > 0.9, "{report:#?}");
 }
 
 #[test]
