@@ -14,7 +14,8 @@ const OF_ONE_NETWORK: usize = 2;
 
 impl Mesh {
     pub(super) fn on_joined(&mut self, now: Instant, id: NeighbourId, info: NeighbourInfo) {
-        if !(self.has_room() && self.is_welcome(now, info.network)) && !self.neighbours.contains_key(&id) {
+        let known = self.neighbours.contains_key(&id);
+        if !known && !(self.has_room() && self.is_welcome(now, info.network)) {
             self.outputs.push_back(Output::Drop { neighbour: id, reason: DropReason::Full });
             return;
         }

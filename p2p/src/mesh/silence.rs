@@ -201,12 +201,9 @@ impl Mesh {
         state.bereaved |= parent.delivered.is_some();
         let rival = state.rival.take();
         self.refused(now, parent.id, stripe);
-        if let Some(neighbour) = self.neighbours.get_mut(&parent.id) {
-            if tell {
-                neighbour.failures += 1.0;
-                let from = Sequence(0);
-                self.send(parent.id, Control::Unsubscribe { modulus, stripes: 1 << stripe, from });
-            }
+        if tell && let Some(neighbour) = self.neighbours.get_mut(&parent.id) {
+            neighbour.failures += 1.0;
+            self.send(parent.id, Control::Unsubscribe { modulus, stripes: 1 << stripe, from: Sequence(0) });
         }
         if let Some(rival) = rival {
             self.take_rival(now, stripe, rival);
