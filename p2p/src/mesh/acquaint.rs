@@ -15,7 +15,8 @@ const OF_ONE_NETWORK: usize = 2;
 impl Mesh {
     pub(super) fn on_joined(&mut self, now: Instant, id: NeighbourId, info: NeighbourInfo) {
         let known = self.neighbours.contains_key(&id);
-        if !known && !(self.has_room() && self.is_welcome(now, info.network)) {
+        let welcome = self.has_room() && self.is_welcome(now, info.network);
+        if !known && !welcome {
             self.outputs.push_back(Output::Drop { neighbour: id, reason: DropReason::Full });
             return;
         }
