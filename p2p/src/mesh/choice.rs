@@ -24,8 +24,6 @@ const SOURCE_AFTER: Duration = Duration::from_millis(500);
 /// not, and 2 as long as we are young.
 pub(super) const DIVERSE: usize = 200;
 const YOUNG: Duration = Duration::from_secs(7);
-/// How long a stripe may be without a parent before even those who have not proved themselves may lead more.
-const ANYONE_AFTER: Duration = Duration::from_secs(2);
 /// How long depths from before the loss of a parent still mean something.
 const DEPTHS_HOLD: Duration = Duration::from_millis(300);
 
@@ -138,11 +136,10 @@ impl Mesh {
             }
             let also = chosen.get(&id).map_or(0, |mask| mask.count_ones());
             let share = self.leads_too_much(now, id, stripe, also as usize);
-            let strangers = self.strangers_lead_enough(id, stripe);
-            if share && !neighbour.proven || strangers && orphan_for < ANYONE_AFTER {
+            if share && !neighbour.proven {
                 continue;
             }
-            let much = share || strangers;
+            let much = share || self.strangers_lead_enough(id, stripe);
             // Equal ones are chosen among by chance, differently by each viewer.
             let chance = (jitter + index as f64 * 0.618_034).fract();
             // Who spoke lately, and has what is missing, is well supplied.
