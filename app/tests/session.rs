@@ -103,6 +103,52 @@ async fn pictures_reach_viewers_by_every_way_and_the_end_is_told() {
     tokio::task::spawn_blocking(move || drop(server)).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sharing_is_switched_while_watching_and_who_shares_nothing_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("server");
+    let server = tokio::task::spawn_blocking(move || Embedded::start(&data)).await.unwrap().unwrap();
+    let token = register_channel(server.url(), "ann").await.unwrap();
+    let show = Broadcast::start(broadcast_config(server.url(), token));
+    let watch = Watch::start(watch_config(server.url(), P2pMode::Off, None)).unwrap();
+    let alone = seen(&watch, "alone", |status| status.player.frames_shown >= 20 && status.viewers == 1).await;
+    assert_eq!((alone.way, alone.delivery.neighbours), (watch::Way::Off, 0));
+    // The broadcaster learns from the community who watches, and that all of it came from the server.
+    let mut told = show.status();
+    let counted = told.wait_for(|status| {
+        status.audience.is_some_and(|audience| audience.viewers == 1 && audience.offload() == Some(0.0))
+    });
+    tokio::time::timeout(PATIENCE, counted).await.unwrap().unwrap();
+
+    // Nothing that was on screen goes away while chunks begin to come from elsewhere.
+    let mut phases = watch.status();
+    let blinked = tokio::spawn(async move {
+        let blink =
+            phases.wait_for(|status| matches!(status.phase, watch::Phase::Opening | watch::Phase::Connecting { .. }));
+        blink.await.is_ok()
+    });
+    watch.set_sharing(P2pMode::Assist, false);
+    let before = alone.player.frames_shown;
+    let among = seen(&watch, "in the swarm", |status| {
+        status.delivery.neighbours > 0 && status.player.frames_shown >= before + 30
+    });
+    let among = among.await;
+    assert!(among.delivery.from_origin >= alone.delivery.from_origin, "what came before is counted on");
+    watch.set_sharing(P2pMode::Off, false);
+    let before = among.player.frames_shown;
+    let again = seen(&watch, "alone again", |status| {
+        status.way == watch::Way::Off && status.delivery.neighbours == 0 && status.player.frames_shown >= before + 30
+    });
+    again.await;
+    assert!(!blinked.is_finished(), "it went back to opening the picture");
+    blinked.abort();
+    watch.stop();
+    watch.ended().await;
+    show.stop();
+    show.ended().await;
+    tokio::task::spawn_blocking(move || drop(server)).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_channel_that_is_not_there_or_not_live_is_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -101,6 +101,16 @@ impl Process {
         self.child.id()
     }
 
+    /// Sends the process a signal by its name, such as `STOP`.
+    ///
+    /// # Errors
+    /// When there is no such signal or no `kill` here.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let mut kill = Command::new("kill");
+        let (status, _, said) = run(kill.arg(format!("-{name}")).arg(self.id().to_string()), Duration::from_secs(5))?;
+        if status.success() { Ok(()) } else { bail!("kill -{name}: {said}") }
+    }
+
     /// Closes its standard input and waits for the end of the process.
     ///
     /// # Errors

@@ -104,6 +104,7 @@ struct Progress {
     state: String,
     frames: u64,
     stalls: u64,
+    latency_ms: f64,
 }
 
 /// Reads on until watching has come so far.
@@ -117,6 +118,7 @@ fn await_progress(viewer: &Process, far_enough: impl Fn(&Progress) -> bool) -> R
             state: line["state"].as_str().context("a state")?.to_owned(),
             frames: line["frames"].as_u64().context("frames")?,
             stalls: line["stalls"].as_u64().context("stalls")?,
+            latency_ms: line["latency_ms"].as_f64().unwrap_or(f64::INFINITY),
         };
         if far_enough(&seen) {
             return Ok(seen);
@@ -172,6 +174,28 @@ fn a_server_that_is_gone_and_returns_is_found_again_by_everyone() -> Result<()> 
     assert_eq!((after.state.as_str(), after.stalls), ("playing", before.stalls), "{after:?}");
     assert!(newcomer.wait(PATIENCE)?.success(), "the newcomer ends in good order");
     assert!(viewer.wait(PATIENCE)?.success(), "the viewer ends in good order");
+    Ok(())
+}
+
+#[test]
+fn a_viewer_that_slept_is_live_again_by_itself() -> Result<()> {
+    let _alone = alone();
+    let stage = Stage::new()?;
+    let _server = stage.server()?;
+    let _publisher = stage.publisher()?;
+    let (sleeper, other) = (stage.counted_viewer("viewer")?, stage.counted_viewer("other")?);
+    let before = await_progress(&other, |seen| seen.frames > 2 * FPS)?;
+    sleeper.signal("STOP")?;
+    // Who sleeps for less than ten seconds just goes on.
+    await_progress(&other, |seen| seen.frames > before.frames + 14 * FPS)?;
+    sleeper.signal("CONT")?;
+    // Both had come equally far.
+    let woken = await_progress(&sleeper, |seen| {
+        seen.frames > before.frames + 4 * FPS && seen.state == "playing" && seen.latency_ms < 4_000.0
+    })?;
+    let after = await_progress(&sleeper, |seen| seen.frames > woken.frames + 5 * FPS || seen.state != "playing")?;
+    assert_eq!(after.state, "playing", "{after:?}");
+    assert!(sleeper.wait(PATIENCE)?.success(), "the sleeper ends in good order");
     Ok(())
 }
 

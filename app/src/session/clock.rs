@@ -48,6 +48,41 @@ pub fn unix_micros() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
+/// How far the wall clock has come away from the monotonic one since a moment: a machine slept, or its clock was set. Pure.
+#[derive(Clone, Copy, Debug)]
+pub struct Drift {
+    start: (Instant, i64),
+    last: (Instant, i64),
+}
+
+/// So far two clocks do not come apart between two looks by themselves, in microseconds.
+const JUMP: i64 = 2_000_000;
+/// Nobody looks so rarely while the machine is awake. On some systems the monotonic clock goes on in sleep.
+const SLEPT: Duration = Duration::from_secs(10);
+
+impl Drift {
+    /// Since now.
+    pub fn begin(now: Instant, unix_micros: i64) -> Self {
+        Self { start: (now, unix_micros), last: (now, unix_micros) }
+    }
+
+    /// By how many microseconds the wall clock went further than the monotonic one since the beginning.
+    pub fn micros(&self, now: Instant, unix_micros: i64) -> i64 {
+        apart(self.start, (now, unix_micros))
+    }
+
+    /// Whether the machine slept or its clock was set since this was asked last.
+    pub fn jumped(&mut self, now: Instant, unix_micros: i64) -> bool {
+        let last = std::mem::replace(&mut self.last, (now, unix_micros));
+        apart(last, (now, unix_micros)).saturating_abs() > JUMP || now.saturating_duration_since(last.0) > SLEPT
+    }
+}
+
+fn apart(from: (Instant, i64), to: (Instant, i64)) -> i64 {
+    let passed = i64::try_from(to.0.saturating_duration_since(from.0).as_micros()).unwrap_or(i64::MAX);
+    to.1.saturating_sub(from.1).saturating_sub(passed)
+}
+
 /// The local day and hour; `None` where the system does not know its place.
 pub fn local() -> Option<(Day, u8)> {
     let now = jiff::Timestamp::from_microsecond(unix_micros()).ok()?;
@@ -82,6 +117,24 @@ mod tests {
             [exchange(0, 900_000, 1000), exchange(2_000_000, 2_105_000, 10), exchange(3_000_000, 3_300_000, 90)];
         assert_eq!(offset(&exchanges), Some(100_000));
         assert_eq!(offset(&[]), None);
+    }
+
+    #[test]
+    fn a_sleep_and_a_clock_that_was_set_are_noticed_once() {
+        let start = now();
+        let at = |millis: u64| start + Duration::from_millis(millis);
+        let mut drift = Drift::begin(start, 0);
+        assert!(!drift.jumped(at(100), 100_000));
+        // Slow drift is no jump, however far it goes.
+        assert!((1..1_000).all(|n| !drift.jumped(at(100 + n * 100), 100_000 + n as i64 * 101_000)));
+        let mut drift = Drift::begin(start, 0);
+        // An hour of sleep, in which one clock stood still.
+        assert!(drift.jumped(at(200), 3_600_200_000) && !drift.jumped(at(300), 3_600_300_000));
+        assert_eq!(drift.micros(at(300), 3_600_300_000), 3_600_000_000);
+        // The clock is set back by a minute.
+        assert!(drift.jumped(at(400), 3_540_400_000) && !drift.jumped(at(500), 3_540_500_000));
+        // A sleep in which both clocks went on.
+        assert!(drift.jumped(at(20_500), 3_560_500_000));
     }
 
     #[test]

@@ -92,14 +92,14 @@ pub(super) fn picture(ui: &Ui, cx: &Cx<'_>, surface: &Surface, rect: Rect, groun
         round_off(ui, rect, f32::from(cx.theme.card_corners().nw), ground);
         return;
     }
-    let (glyph, words) = if cx.state.studio.source == SourceChoice::Nothing {
-        (icon::VIDEO_CAMERA, "studio-preview-empty")
-    } else {
-        (icon::PULSE, "studio-preview-opening")
+    let (glyph, words) = match (&cx.state.studio.device, &cx.state.studio.source) {
+        (Some(problem), _) => (icon::WARNING, problem::sentence(cx.words, problem)),
+        (None, SourceChoice::Nothing) => (icon::VIDEO_CAMERA, cx.text("studio-preview-empty")),
+        (None, _) => (icon::PULSE, cx.text("studio-preview-opening")),
     };
     let quiet = cx.theme.picture.quiet;
     let room = (rect.width() - 2.0 * space::L).max(80.0);
-    let words = text::layout(ui, cx.theme, &cx.text(words), (Type::Body, Weight::Regular), quiet, room, 3);
+    let words = text::layout(ui, cx.theme, &words, (Type::Body, Weight::Regular), quiet, room, 3);
     let font = egui::FontId { size: 28.0, ..cx.theme.icon(28.0, false) };
     let icon = ui.painter().layout_no_wrap(glyph.to_owned(), font, quiet);
     let mut top = rect.center().y - (icon.size().y + space::S + words.size().y) / 2.0;

@@ -64,7 +64,8 @@ pub(super) fn show(ctx: &Context, cx: &mut Cx<'_>, dialog: &mut Dialog) -> Outco
     let shown = modal.show(ctx, |ui| {
         ui.set_width(400.0 * cx.theme.growth());
         ui.spacing_mut().item_spacing.y = space::S;
-        contents(ui, cx, dialog)
+        // One dialog after another must not be taken for the same: its first field would not get the keyboard.
+        ui.push_id(std::mem::discriminant(dialog), |ui| contents(ui, cx, dialog)).inner
     });
     let outcome = if shown.should_close() { Outcome::Done } else { shown.inner };
     let taken = cx.out.iter().any(|command| matches!(command, Command::TakePath(_)));

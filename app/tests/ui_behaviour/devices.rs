@@ -85,7 +85,7 @@ fn a_microphone_that_is_gone_is_known_by_its_name() {
         state.settings.device_names.insert(ID.to_owned(), "RØDE NT-USB".to_owned());
     };
     let harness = open(Scene::StudioIdle, chosen);
-    assert!(says(&harness, "RØDE NT-USB (not connected)"));
+    assert!(says(&harness, "Not connected: RØDE NT-USB"));
     assert!(harness.query_by_label_contains("alsa_input").is_none());
     // Before anyone has looked, nobody knows whether it is there.
     let harness = open(Scene::StudioIdle, |state| {
@@ -98,7 +98,7 @@ fn a_microphone_that_is_gone_is_known_by_its_name() {
         chosen(state);
         state.settings.device_names.clear();
     });
-    assert!(says(&harness, "Microphone (not connected)"));
+    assert!(says(&harness, "Not connected: Microphone"));
     // It is there, alone, and must not be in the list twice.
     let harness = open(Scene::StudioIdle, |state| {
         chosen(state);
@@ -120,5 +120,5 @@ fn an_output_that_is_gone_is_known_by_its_name() {
     harness.get_by_label("Search settings").type_text("sound output");
     harness.run_steps(3);
     let shown = harness.get_by_role_and_label(Role::ComboBox, "Sound output").accesskit_node().value();
-    assert_eq!(shown.as_deref(), Some("Living room (not connected)"));
+    assert_eq!(shown.as_deref(), Some("Not connected: Living room"));
 }

@@ -29,6 +29,11 @@ fn keys_are_imported_under_a_passphrase_that_is_long_enough() {
     let passphrase = Secret::new("short no more".to_owned());
     assert_eq!(asked(&harness), [Command::ImportKeys { passphrase }]);
     assert!(!says(&harness, "Import channel keys"), "the dialog is done with");
+    // The next dialog follows at once, and has the keyboard too.
+    harness.state_mut().shell.ask_for_path(FileWish::ImportKeys);
+    harness.run_steps(4);
+    let focused = harness.query_by(|node| node.is_focused()).map(|node| node.accesskit_node().label());
+    assert_eq!(focused.flatten().as_deref(), Some("Path"));
 }
 
 #[test]

@@ -121,6 +121,14 @@ impl Show<'_> {
                 }
                 _ = tick.tick() => {
                     self.tell(publisher);
+                    if self.woke() && !self.ending {
+                        tracing::info!("the machine slept or its clock was set: another run is begun");
+                        if !self.reopen(stop, publisher).await? {
+                            return Ok(EndReason::Asked);
+                        }
+                        // Waiting for a network that comes back is no sleep.
+                        self.woke();
+                    }
                     Verdict::GoOn
                 }
                 () = stop.cancelled(), if !self.ending => {

@@ -17,7 +17,7 @@ use super::sitting::Sitting;
 use super::swarm::Swarm;
 use super::{Ask, BroadcastConfig, BroadcastError, Phase, Recording, SharedPublisher};
 use crate::report::EncoderReport;
-use crate::session::clock;
+use crate::session::clock::{self, Drift};
 
 /// Silence of the server that is worth a word.
 const NOTICEABLE: Duration = Duration::from_millis(1500);
@@ -47,6 +47,10 @@ pub(super) struct Show<'a> {
     live_since: Option<Instant>,
     /// The server's clock minus ours when the pipeline started, in microseconds; its capture times are the server's.
     clock_offset: i64,
+    /// Notices that the machine slept or that its clock was set.
+    awake: Drift,
+    /// How far the wall clock had come away from the pipeline's, which reads it once, when this run began, in microseconds.
+    drift: i64,
     /// The show is about to end, so each chunk waits for the next: the last one says that it is the last.
     held: Option<MediaChunk>,
     pub(super) ending: bool,
@@ -78,6 +82,8 @@ impl<'a> Show<'a> {
             finished: false,
             recording,
             live_since: None,
+            awake: Drift::begin(clock::now(), clock::unix_micros()),
+            drift: 0,
             held: None,
             ending: false,
         })
@@ -88,9 +94,15 @@ impl<'a> Show<'a> {
         PublishConfig { clock_offset_micros: self.clock_offset, ..self.config.publish.clone() }
     }
 
-    /// By how much the server's clock has been found to differ from what the pipeline was started with, in microseconds.
+    /// By how much the server's clock has been found to differ from what the pipeline goes by, in microseconds.
     fn clock_change(&self) -> i64 {
-        self.sitting.clock_offset.saturating_sub(self.clock_offset)
+        self.sitting.clock_offset.saturating_add(self.drift).saturating_sub(self.clock_offset)
+    }
+
+    /// Whether the machine slept or its clock was set since this was asked last: who was known is gone then, and no clock is
+    /// what it was.
+    pub(super) fn woke(&mut self) -> bool {
+        self.awake.jumped(clock::now(), clock::unix_micros())
     }
 
     /// Takes what the pipeline says.
@@ -251,6 +263,7 @@ impl<'a> Show<'a> {
         let Some(sitting) = open(&self.config, self.status, stop).await? else { return Ok(false) };
         self.book = new_book(&self.config, &sitting)?;
         self.delivery = Delivery::new(sitting.client.clone(), sitting.broadcast.id, sitting.session.fence);
+        self.drift = self.awake.micros(clock::now(), clock::unix_micros());
         self.audience = Following::start(sitting.client.clone(), sitting.broadcast.id);
         self.sitting = sitting;
         let (broadcast, channel) = (self.sitting.broadcast.id, self.sitting.channel.id);

@@ -11,7 +11,7 @@ use super::player::Player;
 use super::timeline::Timeline;
 use super::viewing::{Over, Viewing};
 use super::{Ask, Delivery, EndReason, Phase, Recording, WatchConfig, WatchError, WatchStatus};
-use crate::session::clock;
+use crate::session::clock::{self, Drift};
 
 /// What outlives a single broadcast.
 pub(super) struct Session {
@@ -27,6 +27,8 @@ pub(super) struct Session {
     pub(super) before: Delivery,
     /// The server's clock minus ours in microseconds, once measured.
     pub(super) clock_offset: Option<i64>,
+    /// How far our wall clock has come away from the player's, which reads it once.
+    pub(super) drift: Drift,
 }
 
 /// Runs to the end; the last status says how it ended.
@@ -40,8 +42,9 @@ pub(super) async fn run(
     stop: CancellationToken,
 ) {
     let (timeline, before) = (Timeline::default(), Delivery::default());
+    let drift = Drift::begin(clock::now(), clock::unix_micros());
     let mut session =
-        Session { config, player, recording, events, asks, status, stop, timeline, before, clock_offset: None };
+        Session { config, player, recording, events, asks, status, stop, timeline, before, clock_offset: None, drift };
     let reason = session.watch().await.unwrap_or_else(|error| {
         tracing::warn!(%error, "watching failed");
         EndReason::Failed(Arc::new(error))
@@ -80,7 +83,8 @@ impl Session {
             if self.clock_offset.is_none() {
                 let offset = clock::server_offset(&found.client).await;
                 tracing::debug!(offset, "the server's clock minus ours, in microseconds");
-                self.player.set_clock_offset(offset);
+                let drift = self.drift.micros(clock::now(), clock::unix_micros());
+                self.player.set_clock_offset(offset.saturating_add(drift));
                 self.clock_offset = Some(offset);
             }
             match Viewing::join(self, found).await?.follow().await? {

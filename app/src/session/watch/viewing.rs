@@ -20,7 +20,7 @@ use super::questions::Answer;
 use super::run::Session;
 use super::{Ask, Phase, WatchError};
 use crate::session::broadcast::RENDITION;
-use crate::session::clock;
+use crate::session::clock::{self, Drift};
 
 /// Chunks that the player can be ahead of itself: a GOP and a little.
 const AHEAD: u64 = 64;
@@ -58,6 +58,8 @@ pub(super) struct Viewing<'a> {
     pub(super) renewing: bool,
     /// Whether chunks are to come from elsewhere.
     pub(super) rejoin: bool,
+    /// Notices that the machine slept: who was known is gone then, and no clock is what it was.
+    pub(super) awake: Drift,
 }
 
 impl<'a> Viewing<'a> {
@@ -81,6 +83,7 @@ impl<'a> Viewing<'a> {
             play_out: None,
             renewing: false,
             rejoin: false,
+            awake: Drift::begin(clock::now(), clock::unix_micros()),
             session,
             found,
             feed,
@@ -349,6 +352,10 @@ impl<'a> Viewing<'a> {
 
     /// Tells the node what the player needs next, and the world how it goes.
     fn tell(&mut self) {
+        if self.awake.jumped(clock::now(), clock::unix_micros()) {
+            tracing::info!("the machine slept or its clock was set: the broadcast is joined anew");
+            (self.session.clock_offset, self.rejoin) = (None, true);
+        }
         if let Feed::Swarm(swarm) = &self.feed
             && let Some(playhead) = self.session.player.playhead()
             && let Some(next) = self.session.timeline.chunk(playhead.next)
