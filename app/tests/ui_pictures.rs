@@ -101,11 +101,14 @@ impl Look {
         if self.scene == Scene::SettingsDevices {
             search(&mut harness, self.chinese, if self.chinese { "听" } else { "hear" });
         }
-        if self.scene == Scene::WelcomeDevices {
-            for _ in 0..3 {
-                harness.get_by_label(if self.chinese { "跳过" } else { "Skip" }).click();
-                harness.run_steps(3);
-            }
+        let cards = match self.scene {
+            Scene::WelcomeSharing => 2,
+            Scene::WelcomeDevices => 3,
+            _ => 0,
+        };
+        for _ in 0..cards {
+            harness.get_by_label(if self.chinese { "跳过" } else { "Skip" }).click();
+            harness.run_steps(3);
             harness.remove_cursor();
         }
         match self.scene {
@@ -249,6 +252,8 @@ const KEPT: &[Look] = &[
     usual(Scene::SettingsDamaged).small().chinese(),
     usual(Scene::Welcome).chinese(),
     usual(Scene::Welcome).small().light(),
+    usual(Scene::WelcomeSharing),
+    usual(Scene::WelcomeSharing).small().light().chinese(),
     usual(Scene::WelcomeDevices),
     usual(Scene::WelcomeDevices).small().light().chinese(),
     usual(Scene::HomeUsual).large_text(),

@@ -42,12 +42,13 @@ pub(crate) enum Scene {
     PathWanted,
     SettingsDamaged,
     Welcome,
+    WelcomeSharing,
     WelcomeDevices,
 }
 
 impl Scene {
     /// All of them.
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::HomeNew,
         Self::HomeEmpty,
         Self::HomeLoading,
@@ -73,6 +74,7 @@ impl Scene {
         Self::PathWanted,
         Self::SettingsDamaged,
         Self::Welcome,
+        Self::WelcomeSharing,
         Self::WelcomeDevices,
     ];
 
@@ -98,10 +100,10 @@ impl Scene {
     /// Its contents.
     pub(crate) fn state(self, clock: Clock, chinese: bool) -> AppState {
         let mut state = AppState::default();
-        state.settings.welcomed = !matches!(self, Self::Welcome | Self::WelcomeDevices);
+        state.settings.welcomed = !matches!(self, Self::Welcome | Self::WelcomeSharing | Self::WelcomeDevices);
         state.settings.language = if chinese { Language::Chinese } else { Language::English };
         state.settings.sharing = Sharing::On;
-        if self == Self::HomeNew || self == Self::Welcome {
+        if matches!(self, Self::HomeNew | Self::Welcome | Self::WelcomeSharing) {
             return state;
         }
         devices(&mut state);

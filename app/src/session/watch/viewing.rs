@@ -65,12 +65,12 @@ pub(super) struct Viewing<'a> {
 impl<'a> Viewing<'a> {
     /// Joins the swarm, or starts to fetch from the server.
     pub(super) async fn join(session: &'a mut Session, found: Found) -> Result<Self, WatchError> {
+        let state = session.player.stats().state;
         session.status.send_modify(|it| {
             // What is watched already plays on while its chunks begin to come from elsewhere.
             let same = it.broadcast.as_ref().is_some_and(|before| before.id == found.broadcast.id);
-            if !(same && matches!(it.phase, Phase::Playing | Phase::Stalled { .. })) {
-                it.phase = Phase::Opening;
-            }
+            let seen = it.first_frame_micros.filter(|_| same);
+            it.phase = phase(seen, state);
             it.viewers = found.broadcast.viewers;
             it.broadcast = Some(found.broadcast.clone());
         });
@@ -284,7 +284,7 @@ impl<'a> Viewing<'a> {
                 }
             }),
             WatchEvent::Resumed { .. } | WatchEvent::JumpedToLive { .. } => self.session.status.send_modify(|it| {
-                if matches!(it.phase, Phase::Stalled { .. }) {
+                if matches!(it.phase, Phase::Stalled { .. } | Phase::Opening) {
                     it.phase = Phase::Playing;
                 }
             }),
@@ -329,16 +329,7 @@ impl<'a> Viewing<'a> {
                 presence::Output::Away => self.session.status.send_modify(|it| it.phase = Phase::Away),
                 presence::Output::Back => {
                     let state = self.session.player.stats().state;
-                    self.session.status.send_modify(|it| {
-                        it.phase = match (it.first_frame_micros, state) {
-                            (None, _) => Phase::Opening,
-                            // The player says when it moves again.
-                            (Some(_), PlayState::Stalled | PlayState::Waiting) => {
-                                Phase::Stalled { since: clock::now() }
-                            }
-                            (Some(_), _) => Phase::Playing,
-                        };
-                    });
+                    self.session.status.send_modify(|it| it.phase = phase(it.first_frame_micros, state));
                 }
                 presence::Output::Ended => {
                     self.session.player.ended(self.session.timeline.newest());
@@ -380,5 +371,14 @@ impl<'a> Viewing<'a> {
                 it.viewers = tracked.viewers;
             }
         });
+    }
+}
+
+/// How far watching has come, from whether anything was seen yet and what the player does; it says itself when it moves again.
+fn phase(first_frame_micros: Option<i64>, state: PlayState) -> Phase {
+    match (first_frame_micros, state) {
+        (None, _) => Phase::Opening,
+        (Some(_), PlayState::Stalled | PlayState::Waiting) => Phase::Stalled { since: clock::now() },
+        (Some(_), _) => Phase::Playing,
     }
 }

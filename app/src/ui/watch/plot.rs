@@ -109,6 +109,12 @@ pub(super) fn show(ui: &mut Ui, cx: &Cx<'_>, history: &History) {
         node.set_role(egui::Role::Image);
         node.set_label(label);
     });
+    if history.seconds().len() == 0 {
+        ui.painter().hline(plot.x_range(), plot.bottom().round(), Stroke::new(1.0, colors.line));
+        let words = small(ui, &cx.text("swarm-plot-empty"));
+        ui.painter().galley(plot.center() - words.size() / 2.0, words, colors.faint);
+        return;
+    }
     for (share, words) in [(1.0, Some(top)), (0.5, Some(half)), (0.0, None)] {
         let y = (plot.bottom() - plot.height() * share).round();
         ui.painter().hline(plot.x_range(), y, Stroke::new(1.0, colors.line));
@@ -121,11 +127,6 @@ pub(super) fn show(ui: &mut Ui, cx: &Cx<'_>, history: &History) {
     let right = plot.right() - now.size().x;
     ui.painter().galley(pos2(plot.left(), foot), before, colors.faint);
     ui.painter().galley(pos2(right, foot), now, colors.faint);
-    if history.seconds().len() == 0 {
-        let words = small(ui, &cx.text("swarm-plot-empty"));
-        ui.painter().galley(plot.center() - words.size() / 2.0, words, colors.faint);
-        return;
-    }
     let scale = f64::from(plot.height()) / (f64::from(top_kbps) * 1000.0 / 8.0);
     let step = plot.width() / HISTORY_SECONDS as f32;
     let painter = ui.painter().with_clip_rect(plot.expand(0.5).intersect(ui.clip_rect()));

@@ -38,7 +38,7 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx<'_>, watch: &WatchState) {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = space::S;
             if Button::new(&cx.text("swarm-change")).kind(Kind::Plain).show(ui, cx.theme).clicked() {
-                cx.go(Go::Setting("setting-sharing"));
+                cx.go(Go::Setting("group-sharing"));
             }
             if Button::new(&cx.text("swarm-copy")).kind(Kind::Plain).show(ui, cx.theme).clicked() {
                 let mut lines = vec![watch.name.clone(), cx.text(way(watch.telemetry.way))];
