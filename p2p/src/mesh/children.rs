@@ -91,8 +91,10 @@ impl Mesh {
                 .enumerate()
                 .all(|(stripe, ours)| ours.parent() != Some(to) && self.depth(stripe as u8) != NO_PATH);
         }
+        // Who has no way to the source finds nobody in the stripe's own tree.
+        let orphan = self.neighbours.get(&to).is_some_and(|it| it.depth(stripe, modulus) == NO_PATH);
         let interior = self.interior();
-        if interior != 0 && interior >> stripe & 1 == 0 {
+        if interior != 0 && interior >> stripe & 1 == 0 && !orphan {
             return false;
         }
         let ours = self.stripes.get(usize::from(stripe));

@@ -24,6 +24,8 @@ const SOURCE_AFTER: Duration = Duration::from_millis(500);
 /// not, and 2 as long as we are young.
 pub(super) const DIVERSE: usize = 200;
 const YOUNG: Duration = Duration::from_secs(7);
+/// How long a stripe may be without a parent before those are asked who take children in other stripes.
+const ELSEWHERE_AFTER: Duration = Duration::from_millis(200);
 /// How long depths from before the loss of a parent still mean something.
 const DEPTHS_HOLD: Duration = Duration::from_millis(300);
 
@@ -171,11 +173,16 @@ impl Mesh {
         if self.viewers() >= DIVERSE && neighbour.shunned.is_some_and(|until| until > now) {
             return false;
         }
+        // Who has not said a word since it was left is gone, though its connection is not yet.
+        if neighbour.doubted.is_some_and(|at| neighbour.spoke <= at) {
+            return false;
+        }
         if neighbour.status.as_ref().is_some_and(|status| status.places == 0) {
             return false;
         }
         let depth = neighbour.depth(stripe, modulus);
-        if depth >= DEEPEST || !neighbour.takes_children(stripe, modulus) {
+        let elsewhere = !neighbour.takes_children(stripe, modulus) && orphan_for < ELSEWHERE_AFTER;
+        if depth >= DEEPEST || elsewhere {
             return false;
         }
         let is_child = neighbour.wants.modulus() == modulus && neighbour.wants.mask() >> stripe & 1 == 1;

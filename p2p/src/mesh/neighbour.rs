@@ -41,6 +41,8 @@ pub(super) struct Neighbour {
     /// How often it promised to push and did not, and until when nothing is asked of it for that.
     pub(super) broken: u8,
     pub(super) shunned: Option<Instant>,
+    /// When it last broke its word.
+    pub(super) doubted: Option<Instant>,
     /// It pushed reliably for a good while.
     pub(super) proven: bool,
     /// It was asked to send headers along with its pieces.
@@ -188,6 +190,7 @@ impl Neighbour {
             failures: 0.0,
             broken: 0,
             shunned: None,
+            doubted: None,
             proven: false,
             sends_headers: false,
             refuses: BTreeMap::new(),

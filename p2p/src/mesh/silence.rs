@@ -176,6 +176,7 @@ impl Mesh {
             return;
         }
         neighbour.shunned = Some(now + REFUSED * (1 << neighbour.broken.min(6)));
+        neighbour.doubted = Some(now);
         neighbour.broken = neighbour.broken.saturating_add(1);
         neighbour.proven = false;
         let network = neighbour.info.network;
