@@ -105,6 +105,8 @@ pub struct Mesh {
     order: u64,
     /// Networks of which several broke their promises, and until when nobody of them is let in.
     notorious: VecDeque<(u64, Instant)>,
+    /// Parents were asked for overdue pieces and have not answered.
+    probing: bool,
     /// How many viewers the tracker counts.
     viewers_told: usize,
     house_at: Instant,
@@ -149,6 +151,7 @@ impl Mesh {
             pace: (bytes_per_second, pieces),
             order: 0,
             notorious: VecDeque::new(),
+            probing: false,
             viewers_told: 0,
             house_at,
             pump_at: None,

@@ -72,6 +72,7 @@ impl Mesh {
             let (since, until) = if silent { (parent.spoke, now) } else { (now, now + 2 * parent.rtt + ANSWER) };
             chunk.probes.extend(pieces.iter().map(|piece| Probe { piece, to, since, until }));
             chunk.probed.add(&pieces);
+            self.probing = true;
             self.repair_by(until);
             if silent {
                 continue;
@@ -84,6 +85,10 @@ impl Mesh {
 
     /// Lets go of parents that did not answer a probe and said nothing else since.
     pub(super) fn end_probes(&mut self, now: Instant) {
+        if !self.probing {
+            return;
+        }
+        self.probing = false;
         let mut gone: Vec<NeighbourId> = Vec::new();
         for chunk in self.window.iter_mut().filter(|chunk| !chunk.probes.is_empty()) {
             let have = &chunk.have;
@@ -95,7 +100,9 @@ impl Mesh {
                 }
                 probe.until > now && !have.contains(probe.piece)
             });
+            self.probing |= !chunk.probes.is_empty();
         }
+        let lost = !gone.is_empty();
         for id in gone {
             self.doubt(now, id);
             for stripe in 0..self.modulus() {
@@ -105,7 +112,9 @@ impl Mesh {
                 }
             }
         }
-        self.choose_parents(now);
+        if lost {
+            self.choose_parents(now);
+        }
     }
 
     /// Tells whether a parent that is there has brought nothing for too long. It probably lost its own parent and looks for
