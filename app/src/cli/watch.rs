@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use backend_lite::api::Client;
 use clap::Args;
 use runnel_media::capture::output::AudioOutputSpec;
 use runnel_media::pipeline::watch as player;
@@ -17,10 +18,14 @@ use super::{Failure, gui};
 use crate::embedded::Embedded;
 use crate::paths::Paths;
 use crate::report::{LatencyMs, OffsetMs, ViewerReport, round};
+use crate::session::sharing::{Ruling, Situation, rule};
 use crate::session::watch::{EndReason, Phase, Watch, WatchConfig, WatchStatus};
 use crate::session::{account, clock};
 use crate::settings::{P2pMode, Settings};
 use crate::usage::{Cost, Usage};
+
+/// How long the server may take to say what its host wants to be shared.
+const QUESTION: Duration = Duration::from_secs(2);
 
 /// Options of `runnel watch`.
 #[derive(Debug, Args)]
@@ -107,6 +112,19 @@ fn current_server(settings: &Settings) -> Option<String> {
     current.map(|community| community.url.clone())
 }
 
+/// What was consented to in the window, less what the community's host and the hour take from it. Nobody follows here how many
+/// watch, so who shares in a crowd only shares nothing.
+async fn consented(settings: &Settings, server: &str) -> Ruling {
+    let asked = async { Client::new(server, None).ok()?.community().await.ok() };
+    let community = tokio::time::timeout(QUESTION, asked).await.ok().flatten();
+    let situation = Situation {
+        community: community.map_or_else(Default::default, |community| community.sharing_default),
+        hour: clock::local().map(|(_, hour)| hour),
+        ..Situation::default()
+    };
+    rule(&settings.sharing, &situation)
+}
+
 async fn watch(
     paths: &Paths,
     args: &WatchArgs,
@@ -115,14 +133,20 @@ async fn watch(
     channel: String,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
-    let consented = if settings.sharing.consented { settings.sharing.mode } else { P2pMode::Off };
+    let (mode, near_only, cap) = match args.p2p {
+        Some(mode) => (mode, false, Some(settings.sharing.upload_cap_kbps).filter(|cap| *cap > 0)),
+        None => {
+            let ruling = consented(settings, &server).await;
+            (ruling.mode(settings.sharing.mode), ruling.near_only(), ruling.upload_kbps)
+        }
+    };
     let delay = Duration::from_millis(args.delay.unwrap_or(settings.playback.delay_ms).into());
     let config = WatchConfig {
         token: token(paths, &server).await,
         server: server.trim_end_matches('/').to_owned(),
         channel,
-        mode: args.p2p.unwrap_or(consented),
-        upload_cap_kbps: Some(settings.sharing.upload_cap_kbps).filter(|cap| *cap > 0 && !args.loopback),
+        mode,
+        upload_cap_kbps: cap.filter(|_| !args.loopback),
         loopback: args.loopback,
         player: player::WatchConfig {
             target_delay: delay,
@@ -132,7 +156,7 @@ async fn watch(
             strip: args.strip,
             ..player::WatchConfig::default()
         },
-        near_only: args.p2p.is_none() && settings.sharing.lan_only,
+        near_only,
         record: args.record.clone(),
         wait: false,
     };
@@ -175,7 +199,7 @@ async fn watch(
 
 /// The token kept for this server's community; a guest has none, and a server that does not answer yet is no error.
 async fn token(paths: &Paths, server: &str) -> Option<String> {
-    let client = backend_lite::api::Client::new(server, None).ok()?;
+    let client = Client::new(server, None).ok()?;
     let community = tokio::time::timeout(Duration::from_secs(2), client.community()).await.ok()?.ok()?;
     account::kept_token(paths, &community.id)
 }
