@@ -6,6 +6,7 @@ pub mod lane;
 pub(crate) mod link;
 pub(crate) mod links;
 mod patience;
+mod task;
 pub(crate) mod transport;
 
 use std::{num::NonZeroUsize, time::Duration};
@@ -70,11 +71,11 @@ pub(crate) fn build(
     keypair: &Keypair,
     reach: &ReachConfig,
     max_neighbours: usize,
-    executor: impl Executor + Send + 'static,
+    executor: impl Executor + Clone + Send + 'static,
 ) -> Result<(Swarm<Behaviour>, mpsc::Receiver<Incoming>), BuildError> {
     let peer = keypair.public().to_peer_id();
     let (transport, relay_client) = transport::build(keypair, reach.relay)?;
-    let (links, incoming) = links::Links::new(reach.near_only);
+    let (links, incoming) = links::Links::new(reach.near_only, executor.clone());
 
     // Listeners hide no address from those they serve, but an observed address of a viewer is told to nobody else.
     let identify = identify::Config::new("/runnel/1".to_owned(), keypair.public())

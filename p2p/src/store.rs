@@ -134,7 +134,8 @@ impl ChunkStore {
         waited
     }
 
-    /// Keeps a checked piece of an open chunk.
+    /// Keeps a checked piece of an open chunk, and what its bytes are a slice of: to be a frame of their own, not some big
+    /// network buffer.
     pub fn insert(&mut self, sequence: Sequence, index: u16, data: Bytes) -> Inserted {
         let Some(chunk) = self.chunks.get_mut(&sequence) else { return Inserted::NoPlace };
         if chunk.header.piece_size(index) != Some(data.len()) {
@@ -145,8 +146,7 @@ impl ChunkStore {
         }
         self.stats.bytes += data.len();
         if let Content::Pieces(pieces) = &mut chunk.content {
-            // A slice of a big network buffer would keep all of that alive.
-            pieces[usize::from(index)] = Bytes::copy_from_slice(&data);
+            pieces[usize::from(index)] = data;
         }
         if !chunk.have.is_complete(chunk.header.piece_count()) {
             self.trim(sequence);

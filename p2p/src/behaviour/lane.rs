@@ -33,7 +33,8 @@ pub(crate) const MEDIA_LIMIT: usize = 1 + if MAX_HEADER > MAX_PIECE_MESSAGE { MA
 /// How many bytes of a frame say how long the rest is.
 pub(crate) const PREFIX: usize = 4;
 
-const PROTOCOLS: [StreamProtocol; LANES] = [
+/// The protocol of each lane, in the order of [`Lane::all`].
+pub(crate) static PROTOCOLS: [StreamProtocol; LANES] = [
     StreamProtocol::new("/runnel/swarm/1/control"),
     StreamProtocol::new("/runnel/swarm/1/media/0"),
     StreamProtocol::new("/runnel/swarm/1/media/1"),
@@ -75,8 +76,9 @@ impl Lane {
         }
     }
 
-    pub(crate) fn protocol(self) -> StreamProtocol {
-        PROTOCOLS[self.index()].clone()
+    /// Its protocol, alone in a list.
+    pub(crate) fn protocol(self) -> &'static [StreamProtocol] {
+        std::slice::from_ref(&PROTOCOLS[self.index()])
     }
 
     pub(crate) fn of_protocol(protocol: &StreamProtocol) -> Option<Self> {
@@ -113,23 +115,27 @@ pub(crate) fn frame(message: &[u8]) -> Bytes {
     [&(message.len() as u32).to_be_bytes(), message].concat().into()
 }
 
-/// Cuts a stream of bytes into frames, allocating exactly what a frame needs once its length is known to be legal.
+/// Cuts a stream of bytes into frames, allocating hardly more than a frame needs once its length is known to be legal.
 #[derive(Debug)]
 pub(crate) struct FrameReader {
     limit: usize,
     prefix: [u8; PREFIX],
-    have: usize,
+    /// How much of the prefix is here.
+    prefixed: usize,
+    /// Room for the frame and the prefix of the next one, so that frames in a row take one read each.
     body: Vec<u8>,
+    /// How much of the body is here.
+    have: usize,
 }
 
 impl FrameReader {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, prefix: [0; PREFIX], have: 0, body: Vec::new() }
+        Self { limit, prefix: [0; PREFIX], prefixed: 0, body: Vec::new(), have: 0 }
     }
 
     /// Whether a frame has begun and not ended.
     pub(crate) fn is_partial(&self) -> bool {
-        self.have > 0
+        self.prefixed > 0
     }
 
     pub(crate) fn poll_frame(
@@ -138,34 +144,37 @@ impl FrameReader {
         io: &mut (impl AsyncRead + Unpin),
     ) -> Poll<Result<Bytes, FrameError>> {
         loop {
-            if self.have < PREFIX {
-                let n = ready!(Pin::new(&mut *io).poll_read(cx, &mut self.prefix[self.have..]))?;
+            if self.prefixed < PREFIX {
+                let n = ready!(Pin::new(&mut *io).poll_read(cx, &mut self.prefix[self.prefixed..]))?;
                 if n == 0 {
-                    let end = if self.have == 0 { FrameError::Closed } else { FrameError::Truncated };
+                    let end = if self.prefixed == 0 { FrameError::Closed } else { FrameError::Truncated };
                     return Poll::Ready(Err(end));
                 }
-                self.have += n;
-                if self.have == PREFIX {
-                    let len = u32::from_be_bytes(self.prefix) as usize;
-                    if len > self.limit {
-                        return Poll::Ready(Err(FrameError::Oversized { len, limit: self.limit }));
-                    }
-                    if len == 0 {
-                        return Poll::Ready(Err(FrameError::Empty));
-                    }
-                    self.body = vec![0; len];
+                self.prefixed += n;
+                continue;
+            }
+            let len = u32::from_be_bytes(self.prefix) as usize;
+            if self.body.is_empty() {
+                if len > self.limit {
+                    return Poll::Ready(Err(FrameError::Oversized { len, limit: self.limit }));
                 }
-            } else {
-                let at = self.have - PREFIX;
-                let n = ready!(Pin::new(&mut *io).poll_read(cx, &mut self.body[at..]))?;
-                if n == 0 {
-                    return Poll::Ready(Err(FrameError::Truncated));
+                if len == 0 {
+                    return Poll::Ready(Err(FrameError::Empty));
                 }
-                self.have += n;
-                if self.have - PREFIX == self.body.len() {
-                    self.have = 0;
-                    return Poll::Ready(Ok(std::mem::take(&mut self.body).into()));
-                }
+                self.body = vec![0; len + PREFIX];
+            }
+            let n = ready!(Pin::new(&mut *io).poll_read(cx, &mut self.body[self.have..]))?;
+            if n == 0 {
+                return Poll::Ready(Err(FrameError::Truncated));
+            }
+            self.have += n;
+            if self.have >= len {
+                self.prefixed = self.have - len;
+                self.prefix[..self.prefixed].copy_from_slice(&self.body[len..self.have]);
+                self.have = 0;
+                let mut frame = Bytes::from(std::mem::take(&mut self.body));
+                frame.truncate(len);
+                return Poll::Ready(Ok(frame));
             }
         }
     }
@@ -260,7 +269,7 @@ mod tests {
         assert_eq!(all.len(), LANES);
         for (i, lane) in all.iter().enumerate() {
             assert_eq!(lane.index(), i);
-            assert_eq!(Lane::of_protocol(&lane.protocol()), Some(*lane));
+            assert_eq!(lane.protocol().iter().map(Lane::of_protocol).collect::<Vec<_>>(), [Some(*lane)]);
         }
         assert_eq!(Lane::of_number(6), Lane::Media(2));
         assert_eq!(Lane::of_protocol(&StreamProtocol::new("/runnel/swarm/1/media/4")), None);

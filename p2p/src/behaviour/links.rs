@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    fmt,
     task::{Context, Poll},
 };
 
@@ -10,22 +11,32 @@ use libp2p::{
     Multiaddr, PeerId,
     core::{Endpoint, transport::PortUse},
     multiaddr::Protocol,
-    swarm::{ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandlerInEvent, THandlerOutEvent, ToSwarm},
+    swarm::{
+        ConnectionDenied, ConnectionId, Executor, FromSwarm, NetworkBehaviour, THandlerInEvent, THandlerOutEvent,
+        ToSwarm,
+    },
 };
 
 use thiserror::Error;
 
-use super::{handler::LinkHandler, link::Incoming};
+use super::{handler::LinkHandler, link::Incoming, task::LinkTask};
 use crate::reach::address::{is_near, is_relayed};
 
 /// How many things connections may have to say before they wait; each connection has one more place of its own.
 const INCOMING: usize = 64;
 
-/// Installs a [`LinkHandler`] on every connection; all of them speak into one bounded channel.
-#[derive(Debug)]
+/// Installs a [`LinkHandler`] on every connection, and a [`LinkTask`] beside each direct one; all of them speak into one
+/// bounded channel.
 pub(crate) struct Links {
     incoming: mpsc::Sender<Incoming>,
     near_only: bool,
+    executor: Box<dyn Executor + Send>,
+}
+
+impl fmt::Debug for Links {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Links").field("near_only", &self.near_only).finish_non_exhaustive()
+    }
 }
 
 /// Why a connection beyond the local network is neither made nor taken.
@@ -34,9 +45,9 @@ pub(crate) struct Links {
 struct TooFar(Multiaddr);
 
 impl Links {
-    pub(crate) fn new(near_only: bool) -> (Self, mpsc::Receiver<Incoming>) {
+    pub(crate) fn new(near_only: bool, executor: impl Executor + Send + 'static) -> (Self, mpsc::Receiver<Incoming>) {
         let (incoming, receiver) = mpsc::channel(INCOMING);
-        (Self { incoming, near_only }, receiver)
+        (Self { incoming, near_only, executor: Box::new(executor) }, receiver)
     }
 
     fn check(&self, address: &Multiaddr) -> Result<(), ConnectionDenied> {
@@ -47,12 +58,12 @@ impl Links {
     }
 
     fn handler(&self, connection: ConnectionId, peer: PeerId, address: &Multiaddr, dialer: bool) -> LinkHandler {
-        let (address, incoming) = (address.clone(), self.incoming.clone());
-        if is_relayed(&address) {
-            LinkHandler::inert(connection, peer, address, incoming)
-        } else {
-            LinkHandler::new(connection, peer, address, dialer, incoming)
+        if is_relayed(address) {
+            return LinkHandler::inert();
         }
+        let (task, give) = LinkTask::new(connection, peer, address.clone(), dialer, self.incoming.clone());
+        self.executor.exec(Box::pin(task));
+        LinkHandler::new(give, dialer)
     }
 }
 

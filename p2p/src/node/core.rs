@@ -23,7 +23,10 @@ use crate::{
     mesh::{self, Mesh, NeighbourId},
     store::{ChunkStore, StoreConfig},
     verify::Verifier,
-    wire::{Bye, Message, PublicKey, Refuse, RenditionId, Role, Sequence, SignedManifest, SignedRevocation, Version},
+    wire::{
+        Bye, Control, Epoch, Message, PublicKey, Refuse, RenditionId, Role, Sequence, SignedManifest, SignedRevocation,
+        Version,
+    },
 };
 
 /// How often old chunks are thrown away and silent newcomers are turned out.
@@ -117,6 +120,10 @@ pub(crate) struct Core {
     counted: NodeStats,
     housekeeping: Instant,
     outputs: VecDeque<Output>,
+    /// Who is to be told how many bytes came from it.
+    acks: BTreeMap<NeighbourId, u64>,
+    /// The piece that was sent last, as it travels: the other children get it next.
+    framed: Option<((Epoch, Sequence, u16), Bytes)>,
 }
 
 impl Core {
@@ -157,6 +164,8 @@ impl Core {
             counted: NodeStats { peer_id: me.to_string(), ..NodeStats::default() },
             housekeeping: now + HOUSEKEEPING,
             outputs: VecDeque::new(),
+            acks: BTreeMap::new(),
+            framed: None,
         };
         core.renew_mesh(now);
         Ok(core)
@@ -191,7 +200,14 @@ impl Core {
     }
 
     /// What to do next; to be called until it gives nothing.
+    ///
+    /// Acknowledgements come last: the later this is called after many pieces, the fewer there are.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        if self.outputs.is_empty() {
+            for (to, bytes) in std::mem::take(&mut self.acks) {
+                self.send_member(to, Lane::Control, &Message::Control(Control::Ack { bytes }));
+            }
+        }
         self.outputs.pop_front()
     }
 
@@ -214,9 +230,9 @@ impl Core {
     pub(crate) fn stats(&self) -> NodeStats {
         let joined = self.neighbours.values().filter(|n| n.member.is_some());
         let neighbours = joined.map(|n| NeighbourStats {
-            peer: n.peer.to_string(),
+            peer: n.shown.0.clone(),
             kind: n.role,
-            address: n.address.to_string(),
+            address: n.shown.1.clone(),
             outbound: n.dialed,
             punched: false,
             rtt_ms: n.rtt.map(|rtt| rtt.as_secs_f64() * 1e3),
@@ -339,15 +355,9 @@ impl Core {
 
     /// Sends a message in the version agreed on; what that version does not have is left unsaid.
     fn send(&mut self, connection: ConnectionId, lane: Lane, message: &Message) {
-        let Some(neighbour) = self.neighbours.get_mut(&connection) else { return };
+        let Some(neighbour) = self.neighbours.get(&connection) else { return };
         let Some(framed) = message.to_frame(neighbour.version.unwrap_or(Version::V1)) else { return };
-        match message {
-            Message::Piece(piece) => {
-                neighbour.bytes_out += piece.data.len() as u64;
-                self.counted.bytes_to_peers += piece.data.len() as u64;
-            }
-            _ => self.counted.control_bytes_out += framed.len() as u64,
-        }
+        self.counted.control_bytes_out += framed.len() as u64;
         self.outputs.push_back(Output::Send { connection, lane, framed });
     }
 }

@@ -258,7 +258,6 @@ impl Driver {
                 }
             }
         }
-        self.outputs(now);
     }
 
     /// Does what the core wants.

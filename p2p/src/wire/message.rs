@@ -115,16 +115,7 @@ impl Message {
             Self::Manifest(manifest) => return Some(join(with_length, kind::MANIFEST, manifest.bytes())),
             Self::Revocation(revocation) => return Some(join(with_length, kind::REVOCATION, revocation.bytes())),
             Self::Header(header) => return Some(join(with_length, kind::HEADER, header.bytes())),
-            Self::Piece(piece) => {
-                let Piece { sequence, index, data } = piece;
-                let form = proto::OfChunk {
-                    sequence: sequence.0,
-                    index: (*index).into(),
-                    data: data.clone(),
-                    within_millis: 0,
-                };
-                (kind::PIECE, form.encode_to_vec())
-            }
+            Self::Piece(piece) => return Some(piece.write(with_length)),
             Self::Control(control) => control.encode(),
         };
         Some(join(with_length, kind, &form))
@@ -193,6 +184,27 @@ pub fn piece_frame_len(size: usize) -> usize {
 }
 
 impl Piece {
+    /// Writes the whole frame; the form of a piece is the same in all versions.
+    pub fn to_frame(&self) -> Bytes {
+        self.write(true)
+    }
+
+    /// Pieces are nearly all that is sent, so their bytes are copied once and not from form to frame.
+    fn write(&self, with_length: bool) -> Bytes {
+        let Self { sequence, index, data } = self;
+        let form =
+            proto::OfChunk { sequence: sequence.0, index: (*index).into(), data: data.clone(), within_millis: 0 };
+        let length = 1 + form.encoded_len();
+        let mut bytes = BytesMut::with_capacity(4 + length);
+        if with_length {
+            bytes.put_u32(length as u32);
+        }
+        bytes.put_u8(kind::PIECE);
+        // A buffer that grows has room for everything.
+        let _ = form.encode(&mut bytes);
+        bytes.freeze()
+    }
+
     fn decode(body: Bytes) -> Result<Self, MalformedError> {
         const WHAT: &str = "a piece";
         let form: proto::OfChunk = proto::decode(WHAT, body, MAX_PIECE_FORM, 8)?;

@@ -13,7 +13,8 @@ use crate::{
     node::{NodeEvent, NodeProblem},
     store::Inserted,
     wire::{
-        Bye, ChunkHeader, Message, Piece, Refuse, RefuseReason, Role, Sequence, SignedChunk, SignedHeader, Version,
+        Bye, ChunkHeader, Control, Message, Piece, Refuse, RefuseReason, Role, Sequence, SignedChunk, SignedHeader,
+        Version,
     },
 };
 
@@ -215,6 +216,10 @@ impl Core {
     pub(super) fn drain_mesh(&mut self, now: Instant) {
         while let Some(output) = self.mesh.poll_output() {
             match output {
+                // Each says how many bytes came in all, so the last one is enough.
+                mesh::Output::Send { to, control: Control::Ack { bytes } } => {
+                    self.acks.insert(to, bytes);
+                }
                 mesh::Output::Send { to, control } => {
                     self.send_member(to, Lane::Control, &Message::Control(control));
                 }
@@ -252,19 +257,28 @@ impl Core {
         self.event(NodeEvent::Chunk(chunk));
     }
 
-    fn send_member(&mut self, to: NeighbourId, lane: Lane, message: &Message) {
+    pub(super) fn send_member(&mut self, to: NeighbourId, lane: Lane, message: &Message) {
         if let Some(&connection) = self.members.get(&to) {
             self.send(connection, lane, message);
         }
     }
 
     fn send_piece(&mut self, now: Instant, to: NeighbourId, sequence: Sequence, index: u16) {
-        match self.store.piece(sequence, index) {
-            Some(data) => {
-                self.send_member(to, lane_of(sequence), &Message::Piece(Piece { sequence, index, data }));
-            }
-            None => self.mesh.handle(now, mesh::Input::NotSent { to, sequence, piece: index }),
-        }
+        let Some(data) = self.store.piece(sequence, index) else {
+            return self.mesh.handle(now, mesh::Input::NotSent { to, sequence, piece: index });
+        };
+        let Some(&connection) = self.members.get(&to) else { return };
+        let Some(neighbour) = self.neighbours.get_mut(&connection) else { return };
+        let bytes = data.len() as u64;
+        let which = (self.verifier.manifest().epoch, sequence, index);
+        let framed = match self.framed.take() {
+            Some((last, framed)) if last == which => framed,
+            _ => Piece { sequence, index, data }.to_frame(),
+        };
+        self.framed = Some((which, framed.clone()));
+        neighbour.bytes_out += bytes;
+        self.counted.bytes_to_peers += bytes;
+        self.outputs.push_back(Output::Send { connection, lane: lane_of(sequence), framed });
     }
 
     fn drop_member(&mut self, now: Instant, member: NeighbourId, reason: mesh::DropReason) {

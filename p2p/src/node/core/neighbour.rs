@@ -29,6 +29,8 @@ const NEWS: (f64, f64) = (1.0, 16.0);
 pub(super) struct Neighbour {
     pub(super) peer: PeerId,
     pub(super) address: Multiaddr,
+    /// Both as text, which is costly to make and shown often.
+    pub(super) shown: (String, String),
     pub(super) dialed: bool,
     /// Since when it is no member: it has so long to become one.
     pub(super) outside_since: Instant,
@@ -54,6 +56,7 @@ impl Neighbour {
     pub(super) fn new(now: Instant, peer: PeerId, address: Multiaddr, dialed: bool) -> Self {
         let bucket = |(rate, burst)| Bucket::new(rate, burst, now);
         Self {
+            shown: (peer.to_string(), address.to_string()),
             peer,
             address,
             dialed,

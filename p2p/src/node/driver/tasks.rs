@@ -20,7 +20,8 @@ impl Tasks {
         Self { tracker: TaskTracker::new(), cancel: CancellationToken::new() }
     }
 
-    pub(super) fn executor(&self) -> impl Executor + Send + 'static {
+    /// Starts tasks that end with the node.
+    pub(super) fn executor(&self) -> impl Executor + Clone + Send + 'static {
         let (tracker, cancel) = (self.tracker.clone(), self.cancel.clone());
         move |future: Pin<Box<dyn Future<Output = ()> + Send>>| {
             let cancel = cancel.clone();
