@@ -46,7 +46,7 @@ with_apt() {
     gstreamer1.0-libav gstreamer1.0-pipewire gstreamer1.0-plugins-bad gstreamer1.0-plugins-base
     gstreamer1.0-plugins-good gstreamer1.0-x libgl1 libegl1 mesa-vulkan-drivers"
   [ -z "$want_test" ] || packages="$packages chromium ffmpeg fonts-noto-cjk mpv nodejs pulseaudio sox x11-apps xauth xvfb
-    e2fsprogs kmod mmdebstrap python3 qemu-system-x86"
+    e2fsprogs iproute2 kmod mmdebstrap nftables python3 qemu-system-x86"
   rust_is_new_enough || packages="$packages cargo-web rustc-web rustfmt-web"
   missing=
   for package in $packages; do
@@ -63,7 +63,7 @@ with_dnf() {
     alsa-lib-devel gstreamer1-devel gstreamer1-plugins-base-devel gstreamer1-plugins-bad-free-devel
     opus-devel systemd-devel wayland-devel libxkbcommon-devel libxkbcommon-x11
     gstreamer1-plugins-bad-free gstreamer1-plugins-base gstreamer1-plugins-good pipewire-gstreamer mesa-vulkan-drivers"
-  [ -z "$want_test" ] || packages="$packages chromium ffmpeg-free google-noto-sans-cjk-fonts mpv nodejs pulseaudio sox xclock xorg-x11-server-Xvfb"
+  [ -z "$want_test" ] || packages="$packages chromium ffmpeg-free google-noto-sans-cjk-fonts iproute mpv nftables nodejs pulseaudio sox xclock xorg-x11-server-Xvfb"
   rust_is_new_enough || packages="$packages cargo clippy rust rustfmt"
   missing=
   for package in $packages; do rpm -q --whatprovides "$package" >/dev/null 2>&1 || missing="$missing $package"; done
@@ -76,7 +76,7 @@ with_dnf() {
 with_pacman() {
   packages="base-devel clang cmake meson nasm ninja pkgconf alsa-lib gstreamer gst-plugins-base gst-plugins-good
     gst-plugins-bad gst-plugin-pipewire opus systemd-libs wayland libxkbcommon libxkbcommon-x11 vulkan-swrast"
-  [ -z "$want_test" ] || packages="$packages chromium ffmpeg mpv nodejs noto-fonts-cjk pulseaudio sox xorg-server-xvfb xorg-xclock"
+  [ -z "$want_test" ] || packages="$packages chromium ffmpeg iproute2 mpv nftables nodejs noto-fonts-cjk pulseaudio sox xorg-server-xvfb xorg-xclock"
   rust_is_new_enough || packages="$packages rust"
   missing=
   for package in $packages; do pacman -Qi "$package" >/dev/null 2>&1 || pacman -Qg "$package" >/dev/null 2>&1 || missing="$missing $package"; done

@@ -76,7 +76,7 @@ fn main() -> Result<()> {
     let warm_up = (f64::from(32 << 20) * 8e-6 / mbits).min(30.0);
     let load = Load::new(mbits, warm_up, seconds);
     // At the same time, so that whatever else the machine does troubles both alike.
-    let bare = std::thread::spawn(move || bare::row(load));
+    let bare = std::thread::Builder::new().name("bare".into()).spawn(move || bare::row(load))?;
     let ours = node::row(load)?;
     let bare = done(bare)?;
     let ratio = ours.mbits_per_cpu_second() / bare.mbits_per_cpu_second();

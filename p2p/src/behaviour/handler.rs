@@ -62,6 +62,7 @@ impl OutboundUpgrade<Stream> for LaneUpgrade {
 pub(crate) struct LinkHandler {
     /// Where the streams go; nothing for relayed connections, which serve to arrange a direct one and never carry media.
     task: Option<mpsc::Sender<Given>>,
+    started: bool,
     /// Whether this side opens the lanes.
     dialer: bool,
     /// Lanes still to be asked for.
@@ -75,12 +76,12 @@ impl LinkHandler {
     pub(crate) fn new(task: mpsc::Sender<Given>, dialer: bool) -> Self {
         // Popped from the end, so the control lane is asked for first.
         let to_open = if dialer { Lane::all().collect::<Vec<_>>().into_iter().rev().collect() } else { Vec::new() };
-        Self { task: Some(task), dialer, to_open, attached: [false; LANES] }
+        Self { task: Some(task), started: false, dialer, to_open, attached: [false; LANES] }
     }
 
     /// A handler for a relayed connection, which has no lanes.
     pub(crate) fn inert() -> Self {
-        Self { task: None, dialer: false, to_open: Vec::new(), attached: [false; LANES] }
+        Self { task: None, started: false, dialer: false, to_open: Vec::new(), attached: [false; LANES] }
     }
 
     fn give(&mut self, given: Given) {
@@ -119,6 +120,9 @@ impl ConnectionHandler for LinkHandler {
     }
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<ConnectionHandlerEvent<LaneUpgrade, Lane, Infallible>> {
+        if !std::mem::replace(&mut self.started, true) {
+            self.give(Given::Started);
+        }
         match self.to_open.pop() {
             Some(lane) => {
                 let protocol = SubstreamProtocol::new(LaneUpgrade(lane.protocol()), lane);

@@ -130,6 +130,8 @@ impl NetworkBehaviour for Links {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+
     use super::*;
 
     #[test]
@@ -138,7 +140,8 @@ mod tests {
             ("/ip4/192.168.1.4/tcp/1".parse().unwrap(), "/ip4/8.8.8.8/tcp/1".parse().unwrap());
         let id = ConnectionId::new_unchecked(1);
         for (near_only, allowed) in [(false, true), (true, false)] {
-            let (mut links, _incoming) = Links::new(near_only);
+            let no_tasks = |_: Pin<Box<dyn Future<Output = ()> + Send>>| {};
+            let (mut links, _incoming) = Links::new(near_only, no_tasks);
             let mut in_out = |address: &Multiaddr| {
                 let inbound = links.handle_pending_inbound_connection(id, &near, address).is_ok();
                 let outbound =

@@ -21,12 +21,14 @@ use super::{
 /// How many frames one poll reads before other connections get their turn.
 const READS_PER_POLL: usize = 32;
 
-/// How many things a handler may have to say at once: a stream for each lane, and a fault.
-const GIVEN: usize = LANES + 1;
+/// How many things a handler may have to say at once: that it runs, a stream for each lane, and a fault.
+const GIVEN: usize = LANES + 2;
 
 /// What the handler of the connection gives.
 #[derive(Debug)]
 pub(crate) enum Given {
+    /// The connection is taken: until then it may still be refused.
+    Started,
     /// A lane has its stream.
     Stream(Lane, Stream),
     /// The connection is of no use.
@@ -50,6 +52,7 @@ pub(crate) struct LinkTask {
     incoming: mpsc::Sender<Incoming>,
     /// What the node is told first.
     opened: Option<Arrived>,
+    started: bool,
     given: mpsc::Receiver<Given>,
     outgoing: mpsc::Receiver<Outgoing>,
     meters: Arc<Meters>,
@@ -78,8 +81,8 @@ impl LinkTask {
             writer: FrameWriter::default(),
         });
         let opened = Some(Arrived::Opened { link, address, dialed });
-        let (fault, drained) = (None, false);
-        (Self { connection, peer, incoming, opened, given, outgoing, meters, lanes, fault, drained }, give)
+        let (started, fault, drained) = (false, None, false);
+        (Self { connection, peer, incoming, opened, started, given, outgoing, meters, lanes, fault, drained }, give)
     }
 
     fn fail(&mut self, fault: LinkFault) {
@@ -175,6 +178,7 @@ impl Future for LinkTask {
         let this = &mut *self;
         loop {
             match this.given.poll_next_unpin(cx) {
+                Poll::Ready(Some(Given::Started)) => this.started = true,
                 Poll::Ready(Some(Given::Stream(lane, stream))) => this.lanes[lane.index()].stream = Some(stream),
                 Poll::Ready(Some(Given::Fault(fault))) => this.fail(fault),
                 // The connection is gone, of which libp2p tells the node.
@@ -183,7 +187,7 @@ impl Future for LinkTask {
             }
         }
         if this.opened.is_some() {
-            if !this.has_room(cx) {
+            if !this.started || !this.has_room(cx) {
                 return Poll::Pending;
             }
             if let Some(opened) = this.opened.take() {

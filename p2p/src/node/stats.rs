@@ -42,6 +42,10 @@ pub struct NodeStats {
     pub peers_dropped: u64,
     /// Pieces that waited for their header and were left out.
     pub waiting_dropped: u64,
+    /// Holes that were punched through routers, on this side or the other's initiative.
+    pub holes_punched: u64,
+    /// Times that no hole could be punched.
+    pub holes_failed: u64,
     /// Events that nobody took in time.
     pub events_dropped: u64,
     /// Candidates that were left out.

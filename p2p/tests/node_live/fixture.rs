@@ -160,6 +160,11 @@ impl Actor {
     pub(crate) async fn start(config: NodeConfig) -> Self {
         let role = config.role;
         let (node, events) = Node::start(config).unwrap();
+        Self::of(role, node, events).await
+    }
+
+    /// Takes over a node that was just started.
+    pub(crate) async fn of(role: Role, node: Node, events: mpsc::Receiver<NodeEvent>) -> Self {
         let addresses = timeout(LIMIT, node.listening()).await.unwrap();
         Self {
             node,

@@ -4,6 +4,10 @@
 mod fixture;
 mod honest;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod nat;
+#[cfg(target_os = "linux")]
+mod netns;
 mod news;
 mod reach;
 mod stranger;

@@ -46,10 +46,15 @@ impl Driver {
                 self.event(NodeEvent::Listening(address));
             }
             SwarmEvent::ExternalAddrExpired { .. } => self.addresses_changed(),
-            SwarmEvent::ConnectionEstablished { peer_id, endpoint, .. } => {
+            SwarmEvent::ConnectionEstablished { peer_id, endpoint, num_established, .. } => {
                 self.book.connected(&peer_id);
                 if !endpoint.is_relayed() {
-                    *self.direct.entry(peer_id).or_default() += 1;
+                    let direct = self.direct.entry(peer_id).or_default();
+                    *direct += 1;
+                    // The side that was dialed through the hole is told so by nobody else.
+                    if num_established.get() > *direct {
+                        self.ways.punched(peer_id);
+                    }
                     self.ways.connected(endpoint.get_remote_address());
                 }
             }
@@ -90,6 +95,7 @@ impl Driver {
                 if event.result.is_ok() {
                     self.ways.punched(event.remote_peer_id);
                 } else {
+                    self.ways.not_punched();
                     self.part_if_only_relayed(event.remote_peer_id);
                 }
             }

@@ -16,6 +16,8 @@ pub(super) struct Ways {
     tcp: u64,
     quic_failed: u64,
     punched: HashSet<PeerId>,
+    holes_punched: u64,
+    holes_failed: u64,
 }
 
 impl Ways {
@@ -39,7 +41,14 @@ impl Ways {
 
     /// A hole was punched to a peer.
     pub(super) fn punched(&mut self, peer: PeerId) {
-        self.punched.insert(peer);
+        if self.punched.insert(peer) {
+            self.holes_punched += 1;
+        }
+    }
+
+    /// No hole could be punched.
+    pub(super) fn not_punched(&mut self) {
+        self.holes_failed += 1;
     }
 
     /// A peer is gone.
@@ -51,6 +60,7 @@ impl Ways {
     pub(super) fn tell(&self, stats: &mut NodeStats) {
         (stats.connections_quic, stats.connections_tcp) = (self.quic, self.tcp);
         stats.quic_dials_failed = self.quic_failed;
+        (stats.holes_punched, stats.holes_failed) = (self.holes_punched, self.holes_failed);
         if !self.punched.is_empty() {
             let punched: HashSet<String> = self.punched.iter().map(PeerId::to_string).collect();
             stats.neighbours.iter_mut().for_each(|neighbour| neighbour.punched = punched.contains(&neighbour.peer));
@@ -84,6 +94,8 @@ mod tests {
         ways.failed(&DialError::Aborted);
         let peer = PeerId::random();
         ways.punched(peer);
+        ways.punched(peer);
+        ways.not_punched();
         let neighbour = NeighbourStats {
             peer: peer.to_string(),
             kind: Role::Viewer,
@@ -98,6 +110,7 @@ mod tests {
         ways.tell(&mut stats);
         assert_eq!((stats.connections_quic, stats.connections_tcp, stats.quic_dials_failed), (1, 1, 1));
         assert!(stats.neighbours[0].punched);
+        assert_eq!((stats.holes_punched, stats.holes_failed), (1, 1));
         ways.lost(&peer);
         stats.neighbours[0].punched = false;
         ways.tell(&mut stats);
