@@ -60,8 +60,9 @@ impl OutboundUpgrade<Stream> for LaneUpgrade {
 /// Handler of one connection.
 #[derive(Debug)]
 pub(crate) struct LinkHandler {
-    /// Where the streams go; nothing for relayed connections, which serve to arrange a direct one and never carry media.
+    /// Where the streams go; nothing where there are to be none.
     task: Option<mpsc::Sender<Given>>,
+    /// Whether the task was told to begin.
     started: bool,
     /// Whether this side opens the lanes.
     dialer: bool,
@@ -79,7 +80,7 @@ impl LinkHandler {
         Self { task: Some(task), started: false, dialer, to_open, attached: [false; LANES] }
     }
 
-    /// A handler for a relayed connection, which has no lanes.
+    /// A handler for a connection that has no lanes.
     pub(crate) fn inert() -> Self {
         Self { task: None, started: false, dialer: false, to_open: Vec::new(), attached: [false; LANES] }
     }
@@ -93,7 +94,16 @@ impl LinkHandler {
         }
     }
 
+    /// The node hears of a connection once it is to have lanes: some are made only to see whether an address can be
+    /// reached, and must not be taken for a second way to the same peer.
+    fn start(&mut self) {
+        if !std::mem::replace(&mut self.started, true) {
+            self.give(Given::Started);
+        }
+    }
+
     fn attach(&mut self, lane: Lane, stream: Stream) {
+        self.start();
         if std::mem::replace(&mut self.attached[lane.index()], true) {
             self.give(Given::Fault(LinkFault::DuplicateLane(lane)));
         } else {
@@ -116,12 +126,12 @@ impl ConnectionHandler for LinkHandler {
 
     fn connection_keep_alive(&self) -> bool {
         // The task ends with the first fault, or when the node let go and all is said.
-        self.task.as_ref().is_some_and(|task| !task.is_closed())
+        self.started && self.task.as_ref().is_some_and(|task| !task.is_closed())
     }
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<ConnectionHandlerEvent<LaneUpgrade, Lane, Infallible>> {
-        if !std::mem::replace(&mut self.started, true) {
-            self.give(Given::Started);
+        if self.dialer {
+            self.start();
         }
         match self.to_open.pop() {
             Some(lane) => {

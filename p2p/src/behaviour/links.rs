@@ -58,6 +58,7 @@ impl Links {
     }
 
     fn handler(&self, connection: ConnectionId, peer: PeerId, address: &Multiaddr, dialer: bool) -> LinkHandler {
+        // Relayed connections serve to arrange a direct one, and never carry media.
         if is_relayed(address) {
             return LinkHandler::inert();
         }
@@ -111,6 +112,10 @@ impl NetworkBehaviour for Links {
         role_override: Endpoint,
         port_use: PortUse,
     ) -> Result<LinkHandler, ConnectionDenied> {
+        // Only probes of whether an address can be reached leave from a new port.
+        if port_use == PortUse::New {
+            return Ok(LinkHandler::inert());
+        }
         // Both sides dial while punching a hole; the overridden role tells them apart, but not over QUIC from the port that
         // is listened on: there libp2p dials in earnest all the same, and both would take themselves for the one dialed.
         let in_earnest = port_use == PortUse::Reuse && address.iter().any(|part| part == Protocol::QuicV1);
