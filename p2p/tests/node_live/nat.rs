@@ -1,7 +1,7 @@
 //! Peers behind routers, and what becomes of the others when a pair cannot reach each other.
 
 use libp2p::multiaddr::Protocol;
-use runnel_p2p::node::{Candidate, Multiaddr, NodeConfig, NodeEvent, ReachConfig, Role};
+use runnel_p2p::node::{Candidate, Multiaddr, NodeConfig, ReachConfig, Role};
 
 use super::{
     fixture::{Actor, LIMIT, Over, Show, publish},
@@ -82,8 +82,10 @@ impl Town {
     /// Tells the second home of the first one's place on the relay.
     async fn introduce(&mut self) {
         let [first, second] = &mut self.homes;
-        let place = |event: &NodeEvent| matches!(event, NodeEvent::Listening(address) if is_relayed(address));
-        first.until("a place on the relay", |_, event| place(event)).await;
+        let has_place = |actor: &Actor| actor.node.addresses().iter().any(is_relayed);
+        if !has_place(first) {
+            first.until("a place on the relay", |actor, _| has_place(actor)).await;
+        }
         let addresses: Vec<_> = first.node.addresses().into_iter().filter(is_relayed).collect();
         let candidate = Candidate { peer: first.node.peer_id(), addresses, kind: Role::Viewer };
         second.node.add_candidates(vec![candidate]).unwrap();
