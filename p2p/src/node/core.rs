@@ -95,6 +95,8 @@ pub(crate) struct Core {
     community_key: Option<PublicKey>,
     role_key: Option<RoleKey>,
     ticket: Bytes,
+    /// Until when the ticket holds that neighbours know, in microseconds since the Unix epoch.
+    ticket_shown: u64,
     require_ticket: bool,
     target_delay: Duration,
     origin: bool,
@@ -142,6 +144,7 @@ impl Core {
             community_key: config.community_key,
             role_key: config.role_key.clone(),
             ticket: config.ticket.clone().unwrap_or_default(),
+            ticket_shown: 0,
             require_ticket: config.require_ticket,
             target_delay: config.target_delay,
             origin: config.origin,
@@ -248,7 +251,7 @@ impl Core {
             Command::Manifest(manifest) => self.own_manifest(now, manifest),
             Command::ChannelKeys(keys) => self.set_channel_keys(now, keys),
             Command::RoleKey(key) => self.role_key = Some(key),
-            Command::Ticket(ticket) => self.ticket = ticket,
+            Command::Ticket(ticket) => self.set_ticket(now, ticket),
             Command::Candidates(candidates) => {
                 for candidate in candidates {
                     self.told(now, candidate.peer, candidate.kind);
@@ -291,6 +294,7 @@ impl Core {
         for connection in late {
             self.cut(now, connection, false, "it did not greet in time, or stayed in another epoch");
         }
+        self.turn_out_expired(now);
     }
 
     /// Says good-bye to everybody and lets nobody in any more.

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 
 use super::{Core, TOLD, neighbour::Neighbour};
@@ -15,6 +16,12 @@ use crate::{
     reach::address::{self, Scope},
     wire::{Bye, Hello, Message, Refuse, RefuseReason, Role, RoleProof, SignedTicket, Version, VersionRange},
 };
+
+/// How much longer than the ticket that neighbours know a new one must hold to be shown to them.
+const RENEWED_AFTER: Duration = Duration::from_secs(60);
+
+/// How long a neighbour whose ticket died may stay: clocks differ, and a renewed one may be on its way.
+const TICKET_GRACE: Duration = Duration::from_secs(30);
 
 /// What a round trip is taken for until it is measured.
 const RTT: Duration = Duration::from_millis(50);
@@ -81,7 +88,7 @@ impl Core {
                 RoleProof::publisher(key, manifest.broadcast, &me)
             }
             Some(RoleKey::Community(key)) => RoleProof::server(key, manifest.broadcast, &me),
-            _ => bytes::Bytes::new(),
+            _ => Bytes::new(),
         };
         Hello {
             versions: VersionRange::ours(),
@@ -121,8 +128,19 @@ impl Core {
             neighbour.outside_since = now;
             self.unjoin(now, member, true);
         }
+        self.extend(now, connection);
         self.tell_manifest(connection);
         self.join(now, connection);
+    }
+
+    /// A neighbour showed its ticket again. One that does not hold changes nothing: the one before it may.
+    fn extend(&mut self, now: Instant, connection: ConnectionId) {
+        let Some(neighbour) = self.neighbours.get(&connection).filter(|it| it.admitted_until.is_some()) else { return };
+        let Some(hello) = &neighbour.hello else { return };
+        let until = self.ticket_holds(now, neighbour.peer, &hello.ticket).ok().flatten();
+        if let Some(neighbour) = self.neighbours.get_mut(&connection) {
+            neighbour.admitted_until = neighbour.admitted_until.max(until);
+        }
     }
 
     /// Makes a neighbour a member of the mesh, if it greeted, is in our epoch and is what it says.
@@ -135,8 +153,8 @@ impl Core {
         if neighbour.member.is_some() || self.over || hello.epoch != manifest.epoch || newer {
             return;
         }
-        let role = match self.admit(now, neighbour.peer, hello) {
-            Ok(role) => role,
+        let (role, admitted_until) = match self.admit(now, neighbour.peer, hello) {
+            Ok(admitted) => admitted,
             Err(reason) => {
                 self.refuse(now, connection, Refuse::new(reason));
                 return;
@@ -146,7 +164,7 @@ impl Core {
         self.next_member += 1;
         self.members.insert(member, connection);
         let Some(neighbour) = self.neighbours.get_mut(&connection) else { return };
-        neighbour.role = role;
+        (neighbour.role, neighbour.admitted_until) = (role, admitted_until);
         neighbour.member = Some(member);
         let info = NeighbourInfo {
             role,
@@ -158,8 +176,9 @@ impl Core {
         self.event(NodeEvent::NeighboursChanged(self.members.len()));
     }
 
-    /// What a peer really is; an error if it claims to be what it is not, or has no ticket where one is needed.
-    fn admit(&self, now: Instant, peer: PeerId, hello: &Hello) -> Result<Role, RefuseReason> {
+    /// What a peer really is, and until when its ticket holds; an error if it claims to be what it is not, or has no ticket
+    /// where one is needed.
+    fn admit(&self, now: Instant, peer: PeerId, hello: &Hello) -> Result<(Role, Option<u64>), RefuseReason> {
         let manifest = self.verifier.manifest();
         let broadcast = manifest.broadcast;
         let bytes = peer.to_bytes();
@@ -178,16 +197,50 @@ impl Core {
             _ if self.told.get(&peer) == Some(&hello.role) => hello.role,
             _ => Role::Viewer,
         };
-        if role == Role::Viewer
-            && self.require_ticket
-            && let Some(key) = &self.community_key
-        {
-            let micros = self.clock.micros + now.saturating_duration_since(self.clock.at).as_micros() as u64;
-            SignedTicket::from_bytes(hello.ticket.clone())
-                .and_then(|ticket| ticket.verify(key, broadcast, &bytes, micros))
-                .map_err(|_| RefuseReason::Ticket)?;
+        let until = if role == Role::Viewer { self.ticket_holds(now, peer, &hello.ticket)? } else { None };
+        Ok((role, until))
+    }
+
+    /// Until when a peer's ticket holds; nothing where none is asked for.
+    fn ticket_holds(&self, now: Instant, peer: PeerId, ticket: &Bytes) -> Result<Option<u64>, RefuseReason> {
+        let Some(key) = self.community_key.as_ref().filter(|_| self.require_ticket) else { return Ok(None) };
+        let (broadcast, micros) = (self.verifier.manifest().broadcast, self.unix_micros(now));
+        SignedTicket::from_bytes(ticket.clone())
+            .and_then(|ticket| ticket.verify(key, broadcast, &peer.to_bytes(), micros))
+            .map(|ticket| Some(ticket.expires))
+            .map_err(|_| RefuseReason::Ticket)
+    }
+
+    /// The tracker renewed our ticket: neighbours hear of it before the one they know dies, but not of each.
+    pub(super) fn set_ticket(&mut self, now: Instant, ticket: Bytes) {
+        self.ticket = ticket;
+        let (Some(key), broadcast) = (&self.community_key, self.verifier.manifest().broadcast) else { return };
+        let (me, micros) = (self.me.to_bytes(), self.unix_micros(now));
+        let ours = SignedTicket::from_bytes(self.ticket.clone()).and_then(|it| it.verify(key, broadcast, &me, micros));
+        let Ok(expires) = ours.map(|ticket| ticket.expires) else { return };
+        if expires < self.ticket_shown.saturating_add(RENEWED_AFTER.as_micros() as u64) {
+            return;
         }
-        Ok(role)
+        self.ticket_shown = expires;
+        let hello = Message::Hello(self.hello());
+        for connection in self.neighbours.keys().copied().collect::<Vec<_>>() {
+            self.send(connection, Lane::Control, &hello);
+        }
+    }
+
+    /// Lets go of members whose tickets died and were not renewed.
+    pub(super) fn turn_out_expired(&mut self, now: Instant) {
+        let micros = self.unix_micros(now).saturating_sub(TICKET_GRACE.as_micros() as u64);
+        let expired = |neighbour: &Neighbour| neighbour.admitted_until.is_some_and(|until| until <= micros);
+        let connections: Vec<_> = self.neighbours.iter().filter(|(_, it)| expired(it)).map(|(c, _)| *c).collect();
+        for connection in connections {
+            self.refuse(now, connection, Refuse::new(RefuseReason::Ticket));
+        }
+    }
+
+    /// The wall clock at an instant.
+    fn unix_micros(&self, now: Instant) -> u64 {
+        self.clock.micros + now.saturating_duration_since(self.clock.at).as_micros() as u64
     }
 
     /// The tracker says what a peer is; a neighbour that was taken for something else joins anew.

@@ -43,6 +43,8 @@ pub(super) struct Neighbour {
     pub(super) epochs: [Option<Epoch>; LANES],
     pub(super) role: Role,
     pub(super) member: Option<NeighbourId>,
+    /// Until when its ticket holds, in microseconds since the Unix epoch; nothing where none is asked for.
+    pub(super) admitted_until: Option<u64>,
     pub(super) rtt: Option<Duration>,
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
@@ -67,6 +69,7 @@ impl Neighbour {
             epochs: [None; LANES],
             role: Role::Viewer,
             member: None,
+            admitted_until: None,
             rtt: None,
             bytes_in: 0,
             bytes_out: 0,

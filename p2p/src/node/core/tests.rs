@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::wire::{BroadcastId, BroadcastKey, ChannelId, ChannelKey, Epoch, Manifest, Rendition};
+use crate::wire::{BroadcastId, BroadcastKey, ChannelId, ChannelKey, CommunityKey, Epoch, Manifest, Rendition, Ticket};
 
 fn manifest(version: u32) -> SignedManifest {
     manifest_by(&ChannelKey::from_bytes([4; 32]), version)
@@ -45,6 +45,11 @@ struct Pair {
 
 impl Pair {
     fn new() -> Self {
+        Self::with(|_, _| {})
+    }
+
+    /// Two nodes whose configuration is changed before they start.
+    fn with(change: impl Fn(&mut NodeConfig, PeerId)) -> Self {
         #[expect(clippy::disallowed_methods, reason = "any instant will do")]
         let now = Instant::now();
         // The first has the smaller id.
@@ -52,7 +57,8 @@ impl Pair {
         peers.sort();
         let nodes = peers.map(|peer| {
             let keys = vec![ChannelKey::from_bytes([4; 32]).public()];
-            let config = NodeConfig::viewer(manifest(1), keys, RenditionId(1));
+            let mut config = NodeConfig::viewer(manifest(1), keys, RenditionId(1));
+            change(&mut config, peer);
             Core::new(&config, peer, 1, WallClock { at: now, micros: 0 }).unwrap()
         });
         Self { now, peers, nodes, closed: Default::default(), events: Default::default() }
@@ -213,4 +219,72 @@ fn a_manifest_by_a_new_key_counts_once_the_key_is_known() {
     pair.settle();
     assert!(matches!(pair.events[1].last(), Some(NodeEvent::Problem(NodeProblem::NotAccepted { .. }))));
     assert_eq!(pair.nodes[1].members(), 1);
+}
+
+const COMMUNITY: [u8; 32] = [6; 32];
+
+/// A peer's ticket that holds until then.
+fn ticket(peer: PeerId, seconds: u64) -> Bytes {
+    let ticket = Ticket { broadcast: BroadcastId([2; 16]), peer: peer.to_bytes().into(), expires: seconds * 1_000_000 };
+    ticket.sign(&CommunityKey::from_bytes(COMMUNITY)).unwrap().bytes().clone()
+}
+
+/// Two neighbours that want tickets and have some for ten minutes.
+fn ticketed() -> Pair {
+    let mut pair = Pair::with(|config, peer| {
+        config.community_key = Some(CommunityKey::from_bytes(COMMUNITY).public());
+        config.require_ticket = true;
+        config.ticket = Some(ticket(peer, 600));
+    });
+    pair.open(0, 1, 0);
+    pair.open(1, 1, 0);
+    pair.settle();
+    assert_eq!(pair.nodes.each_ref().map(Core::members), [1, 1]);
+    pair
+}
+
+#[test]
+fn a_neighbour_stays_as_long_as_the_tracker_renews_its_ticket() {
+    let mut pair = ticketed();
+    for minute in 1..60 {
+        pair.pass(Duration::from_secs(60));
+        for side in 0..2 {
+            let renewed = ticket(pair.peers[side], minute * 60 + 600);
+            pair.nodes[side].handle(pair.now, Input::Command(Command::Ticket(renewed)));
+        }
+        pair.settle();
+        assert_eq!(pair.nodes.each_ref().map(Core::members), [1, 1], "minute {minute}");
+    }
+}
+
+#[test]
+fn a_neighbour_whose_ticket_died_is_let_go_after_a_while() {
+    let mut pair = ticketed();
+    // The tracker renews the first one's only, and the second shows somebody else's.
+    let now = pair.now;
+    pair.nodes[0].handle(now, Input::Command(Command::Ticket(ticket(pair.peers[0], 6_000))));
+    pair.nodes[1].handle(now, Input::Command(Command::Ticket(ticket(pair.peers[0], 6_000))));
+    pair.settle();
+    pair.pass(Duration::from_secs(620));
+    assert_eq!(pair.nodes.each_ref().map(Core::members), [1, 1], "clocks differ by seconds");
+    pair.pass(Duration::from_secs(20));
+    assert_eq!(pair.nodes.each_ref().map(Core::members), [0, 0]);
+    let refused = |event: &NodeEvent| matches!(event, NodeEvent::Problem(NodeProblem::Refused { .. }));
+    assert!(pair.events[1].iter().any(refused) && !pair.events[0].iter().any(refused));
+}
+
+#[test]
+fn renewed_tickets_are_shown_once_a_minute_and_not_more() {
+    let mut pair = ticketed();
+    let before = pair.nodes[0].stats().control_bytes_out;
+    let mut hellos = 0;
+    for seconds in 1..=120 {
+        let told = pair.nodes[0].stats().control_bytes_out;
+        let renewed = ticket(pair.peers[0], seconds + 600);
+        pair.nodes[0].handle(pair.now, Input::Command(Command::Ticket(renewed)));
+        hellos += u32::from(pair.nodes[0].stats().control_bytes_out > told);
+        pair.settle();
+    }
+    assert!(pair.nodes[0].stats().control_bytes_out > before);
+    assert_eq!(hellos, 2);
 }
