@@ -2,22 +2,25 @@
 //!
 //! It measures what the swarm does for a viewer, dozens of them on one machine.
 
+mod paced;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use runnel_media::format::{CHANNELS, SAMPLE_RATE, Timestamp, WallClock};
+use runnel_media::format::{Timestamp, WallClock};
 use runnel_media::pipeline::watch::{OnEvent, Playhead, WatchChunk, WatchEvent, WatchStats};
-use runnel_media::playout::{AudioQueue, Chunk, Event, Input, Output, PlayState, Playout, PlayoutConfig};
+use runnel_media::playout::{Chunk, Event, Input, Output, PlayState, Playout, PlayoutConfig};
 use tokio_util::sync::CancellationToken;
 
+use self::paced::PacedClock;
 use super::player::Player;
 use crate::session::clock;
 
-/// How often sound would be pulled by a card; silence is.
-const BLOCK: Duration = Duration::from_millis(20);
+/// How often a sound card would ask for sound: so often the clock is read.
+const TICK: Duration = Duration::from_millis(20);
 /// Most compressed bytes held.
 const BUFFER_BYTES: usize = 24 << 20;
 /// Chunks that were handed to what would decode them, and have not been seen yet.
@@ -44,10 +47,7 @@ pub struct BarePlayer {
 
 struct Inner {
     playout: Playout,
-    sound: AudioQueue,
-    /// When the next silence is pulled.
-    pull_at: Instant,
-    block: Vec<f32>,
+    paced: PacedClock,
     /// Number, start and capture of chunks on their way to the screen.
     released: VecDeque<(u64, Timestamp, WallClock)>,
     /// Where the clock was started.
@@ -71,12 +71,9 @@ impl BarePlayer {
     pub fn start(target_delay: Duration, on_event: OnEvent) -> Self {
         let (started, wall) = (clock::now(), clock::unix_micros());
         let config = PlayoutConfig { target_delay, buffer_bytes: BUFFER_BYTES, wall: WallClock::from_micros(wall) };
-        let frames = SAMPLE_RATE as usize * BLOCK.as_millis() as usize / 1000;
         let inner = Arc::new(Mutex::new(Inner {
             playout: Playout::new(&config, started),
-            sound: AudioQueue::new(1.0),
-            pull_at: started,
-            block: vec![0.0; frames * CHANNELS],
+            paced: PacedClock::new(started),
             released: VecDeque::new(),
             origin: Timestamp::ZERO,
             shown: None,
@@ -117,7 +114,7 @@ impl Drop for BarePlayer {
 
 /// Lets time pass, until it is stopped.
 async fn run(inner: Arc<Mutex<Inner>>, stop: CancellationToken) {
-    let mut tick = tokio::time::interval(BLOCK);
+    let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         tokio::select! {
@@ -130,12 +127,7 @@ async fn run(inner: Arc<Mutex<Inner>>, stop: CancellationToken) {
 impl Inner {
     /// Time has passed.
     fn pass(&mut self, now: Instant) {
-        while self.pull_at <= now {
-            self.block.fill(0.0);
-            self.sound.pull(&mut self.block, self.pull_at);
-            self.pull_at += BLOCK;
-        }
-        let reading = self.sound.reading(now);
+        let reading = self.paced.reading(now);
         self.handle(now, Input::Clock(reading));
         if self.playout.poll_timeout().is_some_and(|at| at <= now) {
             self.handle(now, Input::Timeout);
@@ -151,12 +143,12 @@ impl Inner {
             match output {
                 Output::Start { generation, position, at } => {
                     self.origin = position;
-                    self.sound.start(generation, position, at);
+                    self.paced.start(generation, position, at);
                 }
-                Output::Hold => self.sound.set_hold(true),
-                Output::Go => self.sound.set_hold(false),
-                Output::Rate(rate) => self.sound.set_rate(rate),
-                Output::Release(release) => self.release(&release.chunk),
+                Output::Hold => self.paced.set_running(now, false),
+                Output::Go => self.paced.set_running(now, true),
+                Output::Rate(rate) => self.paced.set_rate(now, rate),
+                Output::Release(release) => self.release(now, &release.chunk),
                 Output::Event(event) => (self.on_event)(match event {
                     Event::Stalled => WatchEvent::Stalled,
                     Event::Resumed { after } => {
@@ -170,8 +162,8 @@ impl Inner {
         }
     }
 
-    fn release(&mut self, chunk: &Chunk) {
-        self.sound.extend_to(chunk.start.saturating_add(chunk.duration));
+    fn release(&mut self, now: Instant, chunk: &Chunk) {
+        self.paced.extend_to(now, chunk.start.saturating_add(chunk.duration));
         self.released.push_back((chunk.sequence, chunk.start, chunk.captured));
         if self.released.len() > RELEASED {
             self.released.pop_front();

@@ -276,7 +276,6 @@ fn a_neighbour_whose_ticket_died_is_let_go_after_a_while() {
 #[test]
 fn renewed_tickets_are_shown_once_a_minute_and_not_more() {
     let mut pair = ticketed();
-    let before = pair.nodes[0].stats().control_bytes_out;
     let mut hellos = 0;
     for seconds in 1..=120 {
         let told = pair.nodes[0].stats().control_bytes_out;
@@ -285,6 +284,5 @@ fn renewed_tickets_are_shown_once_a_minute_and_not_more() {
         hellos += u32::from(pair.nodes[0].stats().control_bytes_out > told);
         pair.settle();
     }
-    assert!(pair.nodes[0].stats().control_bytes_out > before);
     assert_eq!(hellos, 2);
 }
