@@ -310,12 +310,14 @@ impl Driver {
     }
 
     fn wants_more(&self) -> bool {
-        !self.core.is_over() && self.links.len() + self.book.dialing() < self.wanted && self.book.dialing() < DIALS
+        self.links.len() + self.book.dialing() < self.wanted
     }
 
     fn dial(&mut self, now: Instant) {
-        while self.wants_more() {
-            let Some((peer, addresses)) = self.book.next(now) else { return };
+        while !self.core.is_over() && self.book.dialing() < DIALS {
+            // The sources must find each other however many viewers came first, or both would seed.
+            let viewers = self.wants_more();
+            let Some((peer, addresses)) = self.book.next(now, viewers) else { return };
             if self.swarm.is_connected(&peer) {
                 self.book.connected(&peer);
                 continue;

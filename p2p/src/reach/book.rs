@@ -118,8 +118,9 @@ impl Book {
         worst.is_some_and(|peer| self.peers.remove(&peer).is_some())
     }
 
-    /// Picks a peer to dial: a server or publisher first, then viewers in random order; marks it as being dialed.
-    pub(crate) fn next(&mut self, now: Instant) -> Option<(PeerId, Vec<Multiaddr>)> {
+    /// Picks a peer to dial: a server or publisher first, then viewers in random order where they are wanted; marks it as
+    /// being dialed.
+    pub(crate) fn next(&mut self, now: Instant, viewers: bool) -> Option<(PeerId, Vec<Multiaddr>)> {
         let mut ready: Vec<_> = self
             .peers
             .iter()
@@ -129,7 +130,7 @@ impl Book {
             .collect();
         ready.sort_unstable();
         let few = ready.partition_point(|(viewer, _)| !viewer);
-        let range = if few > 0 { few } else { ready.len() };
+        let range = if few > 0 || !viewers { few } else { ready.len() };
         if range == 0 {
             return None;
         }
@@ -222,9 +223,10 @@ mod tests {
         let server = candidate(CandidateKind::Server);
         book.add(viewer.clone());
         book.add(server.clone());
-        assert_eq!(book.next(now).unwrap().0, server.peer);
-        assert_eq!(book.next(now).unwrap().0, viewer.peer);
-        assert_eq!(book.next(now), None);
+        assert_eq!(book.next(now, false).unwrap().0, server.peer, "however many viewers there are");
+        assert_eq!(book.next(now, false), None);
+        assert_eq!(book.next(now, true).unwrap().0, viewer.peer);
+        assert_eq!(book.next(now, true), None);
         assert_eq!(book.dialing(), 2);
     }
 
@@ -235,15 +237,15 @@ mod tests {
         book.add(viewer.clone());
         let mut last = Duration::ZERO;
         for _ in 0..MAX_FAILURES {
-            book.next(now).unwrap();
+            book.next(now, true).unwrap();
             book.lost(now, &viewer.peer);
-            assert_eq!(book.next(now), None);
+            assert_eq!(book.next(now, true), None);
             let pause = book.next_retry().unwrap() - now;
             assert!(pause > last.mul_f64(1.3), "{pause:?} after {last:?}");
             last = pause;
             now += pause;
         }
-        book.next(now).unwrap();
+        book.next(now, true).unwrap();
         book.lost(now, &viewer.peer);
         assert_eq!(book.next_retry(), None);
     }
@@ -257,7 +259,7 @@ mod tests {
             book.lost(now, &server.peer);
             now = book.next_retry().unwrap();
         }
-        assert_eq!(book.next(now).unwrap().0, server.peer);
+        assert_eq!(book.next(now, true).unwrap().0, server.peer);
         book.connected(&server.peer);
         book.proved(&server.peer);
         book.lost(now, &server.peer);
@@ -275,7 +277,7 @@ mod tests {
         book.add(Candidate { peer: book.own, ..candidate(CandidateKind::Viewer) });
         let unreachable = vec!["/ip4/0.0.0.0/tcp/1".parse().unwrap()];
         book.add(Candidate { addresses: unreachable, ..candidate(CandidateKind::Viewer) });
-        assert_eq!(book.next(now), None);
+        assert_eq!(book.next(now, true), None);
         assert_eq!(book.dropped, 1);
     }
 
