@@ -38,7 +38,9 @@ const EARLY: Duration = Duration::from_secs(10);
 
 /// Says how others are reached, `age` after the node began. The server's own node is no other.
 pub(super) fn judge(stats: &NodeStats, age: Duration) -> Way {
-    let udp_blocked = stats.quic_dials_failed >= TRIES && stats.connections_quic == 0;
+    // UDP is tried first: where it goes nowhere, TCP wins and no dial counts as failed.
+    let over_tcp_only = stats.connections_quic == 0 && stats.connections_tcp >= TRIES;
+    let udp_blocked = over_tcp_only || stats.quic_dials_failed >= TRIES && stats.connections_quic == 0;
     let others: Vec<&NeighbourStats> = stats.neighbours.iter().filter(|it| it.kind != Role::Server).collect();
     if others.is_empty() {
         return match stats.quic_dials_failed {
@@ -100,6 +102,21 @@ mod tests {
         assert_eq!(way(&[viewer(NEAR, false), neighbour(FAR, Role::Server, false)], 2, 0, 20), Way::Near);
         assert_eq!(way(&[viewer("/ip4/203.0.113.7/tcp/1", false)], 0, 5, 20), Way::Tcp);
         assert_eq!(way(&[neighbour(FAR, Role::Publisher, false)], 1, 0, 20), Way::Direct);
+    }
+
+    #[test]
+    fn where_all_came_over_tcp_udp_goes_nowhere() {
+        let way = |quic, tcp, neighbours: &[NeighbourStats]| {
+            let neighbours = neighbours.to_vec();
+            let (connections_quic, connections_tcp) = (quic, tcp);
+            let stats = NodeStats { connections_quic, connections_tcp, neighbours, ..NodeStats::default() };
+            judge(&stats, Duration::from_secs(20))
+        };
+        let viewer = neighbour("/ip4/203.0.113.7/tcp/1", Role::Viewer, false);
+        assert_eq!(way(0, 3, std::slice::from_ref(&viewer)), Way::Tcp);
+        assert_eq!(way(0, 1, std::slice::from_ref(&viewer)), Way::Direct, "one says little");
+        assert_eq!(way(1, 9, &[viewer]), Way::Direct);
+        assert_eq!(way(0, 3, &[neighbour(FAR, Role::Server, false)]), Way::Unreachable { udp_blocked: true });
     }
 
     #[test]
