@@ -254,10 +254,10 @@ mod tests {
             "runnel demo --viewers 3 --seconds 20 --source test --encoder rav1e --size 640x360 --fps 30 --bitrate 1000 --report r.json --screenshot s.png",
             "runnel swarm",
             "runnel swarm --peers 40 --seconds 60 --source test --target-delay 1.5 --uplink 4000 --uplink 15000 --report r.json",
-            "runnel man /tmp",
+            "runnel man manuals",
             "runnel completions zsh",
-            "runnel --home /tmp/x demo",
-            "runnel demo --home /tmp/x",
+            "runnel --home elsewhere demo",
+            "runnel demo --home elsewhere",
         ] {
             parsed(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         }

@@ -240,7 +240,7 @@ mod tests {
             "screen:window=0x3a00007",
             "screen:window=0x1?pointer=off",
             "file:a.mp4",
-            "file:/tmp/what?.mkv?loop",
+            "file:/films/what?.mkv?loop",
             "file:C:\\clips\\a.mp4",
         ];
         for text in sources {
