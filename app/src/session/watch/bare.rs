@@ -12,7 +12,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use runnel_media::format::{Timestamp, WallClock};
 use runnel_media::pipeline::watch::{OnEvent, Playhead, WatchChunk, WatchEvent, WatchStats};
-use runnel_media::playout::{Chunk, Event, Input, Output, PlayState, Playout, PlayoutConfig};
+use runnel_media::playout::{Chunk, Event, Input, Output, Playout, PlayoutConfig};
 use tokio_util::sync::CancellationToken;
 
 use self::paced::PacedClock;
@@ -237,27 +237,8 @@ impl Player for BarePlayer {
 
     fn stats(&self) -> WatchStats {
         let inner = self.inner.lock();
-        let playout = inner.playout.stats(clock::now());
-        WatchStats {
-            first_frame_ms: inner.first_shown.map(|after| after.as_secs_f64() * 1e3),
-            stalls: playout.stalls,
-            stall_ms: u64::try_from(playout.stalled.as_millis()).unwrap_or(u64::MAX),
-            chunks_received: playout.received,
-            chunks_late: playout.late,
-            chunks_duplicate: playout.duplicate,
-            chunks_missing: playout.missing,
-            chunks_dropped: playout.dropped,
-            jumps: playout.jumps,
-            delay_ms: playout.delay_ms,
-            behind_live_ms: playout.behind_ms,
-            buffer_ms: playout.ahead_ms,
-            buffer_bytes: playout.bytes as u64,
-            rate: playout.rate,
-            live: playout.live,
-            state: playout.state,
-            paused: playout.state == PlayState::Paused,
-            ..WatchStats::default()
-        }
+        let first_frame_ms = inner.first_shown.map(|after| after.as_secs_f64() * 1e3);
+        WatchStats { first_frame_ms, ..inner.playout.stats(clock::now()).into() }
     }
 
     fn playhead(&self) -> Option<Playhead> {
@@ -280,6 +261,8 @@ impl Player for BarePlayer {
 mod tests {
     use super::*;
     use std::sync::mpsc;
+
+    use runnel_media::playout::PlayState;
 
     /// 100 ms of a stream whose capture began at 1 s on the wall clock, a keyframe every second.
     fn chunk(inner: &Inner, sequence: u64) -> WatchChunk {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::format::{Size, Timestamp, WallClock};
 use crate::frame::VideoFrame;
-use crate::playout::{PlayState, Quantiles, Spread};
+use crate::playout::{PlayState, PlayoutStats, Quantiles, Spread};
 use crate::testing::{AvSync, BeepDetector, FlashDetector, Strip};
 
 /// Everything that was counted and measured; times in milliseconds.
@@ -68,6 +68,31 @@ pub struct WatchStats {
     pub fps: f64,
     /// Where the sound goes, in words.
     pub audio: String,
+}
+
+/// What playout alone knows; all else is as if nothing had been measured.
+impl From<PlayoutStats> for WatchStats {
+    fn from(playout: PlayoutStats) -> Self {
+        Self {
+            stalls: playout.stalls,
+            stall_ms: u64::try_from(playout.stalled.as_millis()).unwrap_or(u64::MAX),
+            chunks_received: playout.received,
+            chunks_late: playout.late,
+            chunks_duplicate: playout.duplicate,
+            chunks_missing: playout.missing,
+            chunks_dropped: playout.dropped,
+            jumps: playout.jumps,
+            behind_live_ms: playout.behind_ms,
+            delay_ms: playout.delay_ms,
+            buffer_ms: playout.ahead_ms,
+            buffer_bytes: playout.bytes as u64,
+            rate: playout.rate,
+            paused: playout.state == PlayState::Paused,
+            live: playout.live,
+            state: playout.state,
+            ..Self::default()
+        }
+    }
 }
 
 /// The measuring instruments behind [`WatchStats`].

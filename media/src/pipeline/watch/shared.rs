@@ -12,7 +12,7 @@ use super::measure::Measures;
 use super::{OnEvent, Playhead, WatchConfig, WatchEvent, WatchStats};
 use crate::format::{Timestamp, WallClock};
 use crate::frame::VideoFrame;
-use crate::playout::{AudioQueue, FrameQueue, PlayState, Playout, PlayoutConfig};
+use crate::playout::{AudioQueue, FrameQueue, Playout, PlayoutConfig};
 use crate::slot;
 
 /// The viewer's clock: monotonic, with the wall clock read once.
@@ -137,25 +137,8 @@ impl Shared {
 
     pub(super) fn stats(&self) -> WatchStats {
         let playout = self.brain.lock().playout.stats(self.clock.now());
-        let mut stats = WatchStats {
-            stalls: playout.stalls,
-            stall_ms: u64::try_from(playout.stalled.as_millis()).unwrap_or(u64::MAX),
-            chunks_received: playout.received,
-            chunks_late: playout.late,
-            chunks_duplicate: playout.duplicate,
-            chunks_missing: playout.missing,
-            chunks_dropped: playout.dropped + self.inbox.dropped(),
-            jumps: playout.jumps,
-            behind_live_ms: playout.behind_ms,
-            delay_ms: playout.delay_ms,
-            buffer_ms: playout.ahead_ms,
-            buffer_bytes: playout.bytes as u64,
-            rate: playout.rate,
-            paused: playout.state == PlayState::Paused,
-            live: playout.live,
-            state: playout.state,
-            ..WatchStats::default()
-        };
+        let mut stats = WatchStats::from(playout);
+        stats.chunks_dropped += self.inbox.dropped();
         self.measures.lock().fill(&mut stats);
         stats
     }
